@@ -1,0 +1,270 @@
+/* loop: see loop.h. */
+#include "loop.h"
+
+#include "start.h"
+
+enum {
+  POLL_STEPS = 64,          /* resumes between two polls at the most */
+  POLL_EVERY_NS = 50 * 1000 /* and about this time */
+};
+
+#define NS_PER_MS INT64_C(1000000)
+
+static void on_uv_timer(uv_timer_t *timer) {
+  xio_loop *loop = timer->data;
+  loop->timer_at = XIO_NEVER;
+}
+
+static int open_uv(xio_loop *loop, uv_loop_t *host) {
+  loop->owns_uv = host == NULL;
+  loop->uv = host != NULL ? host : &loop->own_uv;
+  if (loop->owns_uv) {
+    int status = uv_loop_init(&loop->own_uv);
+    if (status != 0) return status;
+  }
+  uv_timer_init(loop->uv, &loop->timer); /* always succeeds */
+  loop->timer.data = loop;
+  loop->timer_at = XIO_NEVER;
+  uv_unref((uv_handle_t *)&loop->timer);
+  loop->handles = 1;
+  return XIO_OK;
+}
+
+int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) {
+  xio_loop *loop = xio_alloc_new(&opts->alloc, sizeof *loop);
+  if (loop == NULL) return XIO_ENOMEM;
+  loop->alloc = opts->alloc;
+  int status = open_uv(loop, opts->uv);
+  if (status != XIO_OK) {
+    xio_alloc_free(&opts->alloc, loop, sizeof *loop);
+    return status;
+  }
+  xio_clock_init(&loop->clock, opts->alloc, opts->virtual_clock);
+  xio_runqueue_init(&loop->queue, &loop->clock);
+  if (opts->seeded) xio_runqueue_seed(&loop->queue, opts->seed);
+  xio_group_init(&loop->root, &loop->queue);
+  xio_group_open_root(&loop->root);
+  *out = loop;
+  return XIO_OK;
+}
+
+/* Sets the uv_timer to wake the next blocking poll at `at`. uv_timer counts whole
+ * milliseconds from a cached time: rounded up, so that it is seldom early; a poll that
+ * ends early is only followed by another. */
+static void set_uv_timer(xio_loop *loop, int64_t at) {
+  if (at == loop->timer_at) return;
+  loop->timer_at = at;
+  if (at == XIO_NEVER) {
+    uv_timer_stop(&loop->timer);
+    return;
+  }
+  uv_update_time(loop->uv);
+  int64_t delay = at - (int64_t)uv_hrtime();
+  uint64_t ms = delay <= 0 ? 0 : (uint64_t)((delay + NS_PER_MS - 1) / NS_PER_MS);
+  uv_timer_start(&loop->timer, on_uv_timer, ms, 0);
+}
+
+static void poll_ready(xio_loop *loop) {
+  uv_run(loop->uv, UV_RUN_NOWAIT);
+}
+
+/* Blocks until something happens or `at` has come. */
+static void poll_until(xio_loop *loop, int64_t at) {
+  set_uv_timer(loop, at);
+  if (at != XIO_NEVER) uv_ref((uv_handle_t *)&loop->timer);
+  uv_run(loop->uv, UV_RUN_ONCE);
+  uv_unref((uv_handle_t *)&loop->timer);
+}
+
+static bool outside_can_wake(const xio_loop *loop) {
+  return loop->working != 0 || uv_loop_alive(loop->uv) != 0;
+}
+
+/* Nothing is ready: lets virtual time jump where it may. Returns whether it did. */
+static bool try_jump(xio_loop *loop) {
+  poll_ready(loop);
+  int64_t next = xio_clock_next(&loop->clock);
+  if (!xio_runqueue_empty(&loop->queue)) return true;
+  if (next <= xio_clock_now(&loop->clock)) return true; /* due without a jump */
+  if (next == XIO_NEVER || loop->working != 0) return false;
+  xio_clock_jump(&loop->clock, next);
+  return true;
+}
+
+/* Nothing is ready: waits for something, at most until `limit_at` of the real clock.
+ * XIO_EDEADLK: nothing will come. */
+static int wait_outside(xio_loop *loop, int64_t limit_at) {
+  if (loop->clock.is_virtual) {
+    if (try_jump(loop)) return XIO_OK;
+    if (!outside_can_wake(loop)) return XIO_EDEADLK;
+    poll_until(loop, limit_at);
+    return XIO_OK;
+  }
+  int64_t next = xio_clock_next(&loop->clock);
+  if (next == XIO_NEVER && !outside_can_wake(loop)) return XIO_EDEADLK;
+  poll_until(loop, next < limit_at ? next : limit_at);
+  return XIO_OK;
+}
+
+/* Tasks are ready, so the system is polled only when a while has passed. The clock is
+ * looked at less often while tasks are short, and at every turn while they are long. */
+static void poll_sometimes(xio_loop *loop, uint32_t steps) {
+  if (steps < loop->until_clock) {
+    loop->until_clock -= steps;
+    return;
+  }
+  int64_t now = (int64_t)uv_hrtime();
+  int64_t passed = now - loop->polled_at;
+  loop->polled_at = now;
+  loop->until_clock = passed > POLL_EVERY_NS ? 1 : POLL_STEPS;
+  poll_ready(loop);
+}
+
+/* Fires what is due and runs one turn. */
+static void run_turn(xio_loop *loop) {
+  xio_clock_expire(&loop->clock);
+  uint32_t steps = xio_sched_turn(&loop->queue, POLL_STEPS);
+  if (!xio_runqueue_empty(&loop->queue)) poll_sometimes(loop, steps);
+}
+
+int xio_loop_run(xio_loop *loop) {
+  while (loop->root.live != 0) {
+    if (xio_runqueue_empty(&loop->queue)) {
+      int status = wait_outside(loop, XIO_NEVER);
+      if (status != XIO_OK) return status;
+    }
+    run_turn(loop);
+  }
+  return XIO_OK;
+}
+
+bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled) {
+  *stalled = false;
+  if (xio_runqueue_empty(&loop->queue)) {
+    if (timeout_ns <= 0 && !loop->clock.is_virtual) {
+      poll_ready(loop);
+      xio_clock_expire(&loop->clock);
+      *stalled = xio_runqueue_empty(&loop->queue) && !outside_can_wake(loop) &&
+                 xio_clock_next(&loop->clock) == XIO_NEVER;
+    } else {
+      int64_t now = (int64_t)uv_hrtime();
+      int64_t limit = timeout_ns >= XIO_NEVER - now ? XIO_NEVER : now + timeout_ns;
+      *stalled = wait_outside(loop, limit) == XIO_EDEADLK;
+    }
+  }
+  run_turn(loop);
+  *stalled = *stalled && loop->root.live != 0;
+  return loop->root.live != 0;
+}
+
+/* What libuv has to do by itself: close callbacks, timers of the host. */
+static int64_t timeout_of_uv(const xio_loop *loop) {
+  if (uv_loop_alive(loop->uv) == 0) return XIO_NEVER;
+  uv_update_time(loop->uv);
+  int ms = uv_backend_timeout(loop->uv);
+  return ms < 0 ? XIO_NEVER : ms * NS_PER_MS;
+}
+
+int64_t xio_loop_timeout(const xio_loop *loop) {
+  if (!xio_runqueue_empty(&loop->queue)) return 0;
+  int64_t left = timeout_of_uv(loop);
+  int64_t next = xio_clock_next(&loop->clock);
+  if (next == XIO_NEVER) return left;
+  if (loop->clock.is_virtual) return 0;
+  int64_t until = next - xio_clock_now(&loop->clock);
+  if (until < left) left = until;
+  return left > 0 ? left : 0;
+}
+
+void xio_loop_renew(xio_loop *loop) {
+  XIO_ASSERT(loop->root.live == 0 && xio_list_empty(&loop->root.failed));
+  xio_group_close_root(&loop->root);
+  loop->queue.shields_lifted = false;
+  xio_group_init(&loop->root, &loop->queue);
+  xio_group_open_root(&loop->root);
+}
+
+void xio_loop_handle_opened(xio_loop *loop) {
+  loop->handles++;
+}
+
+static void free_loop(xio_loop *loop) {
+  xio_allocator alloc = loop->alloc;
+  xio_clock_deinit(&loop->clock);
+  xio_alloc_free(&alloc, loop, sizeof *loop);
+}
+
+void xio_loop_handle_closed(xio_loop *loop) {
+  XIO_ASSERT(loop->handles > 0);
+  loop->handles--;
+  if (loop->handles == 0 && !loop->owns_uv) free_loop(loop);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  xio_loop_handle_closed(handle->data);
+}
+
+static void abandon_failed(xio_group *group) {
+  for (xio_task *task; (task = xio_group_take_failed(group)) != NULL;) {
+    task->ops->abandon(task);
+  }
+}
+
+/* Ends `task` without running it. A wait that cannot be withdrawn is left to its source,
+ * which sees from the task's state that nobody will come. */
+static void abandon_task(xio_loop *loop, xio_task *task) {
+  xio_start_abandon(task);
+  xio_wait_abort(&task->wait);
+  xio_timer_disarm(&loop->clock, &task->wait.timer);
+  xio_list_remove(&task->wait.self.link);
+  xio_list_remove(&task->joiners);
+  task->wait.scope = NULL;
+  task->state = XIO_TASK_ENDED;
+  task->outcome = XIO_OUTCOME_CANCELLED;
+  task->group->live--;
+  xio_scope_detach(&task->own);
+  task->ops->abandon(task);
+}
+
+/* Takes a scope that a task has entered out of the tree; its owner lets go of it. */
+static void abandon_scope(xio_scope *scope) {
+  if (scope->kind == XIO_SCOPE_GROUP) {
+    abandon_failed(XIO_CONTAINER_OF(scope, xio_group, scope));
+  }
+  xio_wait *host = scope->host;
+  host->scope = scope->parent;
+  xio_scope_detach(scope);
+  const xio_task_ops *ops = xio_task_of(host)->ops;
+  if (ops->abandon_scope != NULL) ops->abandon_scope(scope);
+}
+
+/* Takes the tree below the root apart, children first: a group's host outlives them. */
+static void abandon_tasks(xio_loop *loop) {
+  xio_scope *root = &loop->root.scope;
+  xio_scope *scope = root;
+  for (;;) {
+    while (!xio_list_empty(&scope->children)) {
+      scope = XIO_CONTAINER_OF(scope->children.prev, xio_scope, sibling);
+    }
+    if (scope == root) break;
+    xio_scope *parent = scope->parent;
+    if (scope->kind == XIO_SCOPE_TASK) {
+      abandon_task(loop, xio_task_of_own(scope));
+    } else {
+      abandon_scope(scope);
+    }
+    scope = parent;
+  }
+  abandon_failed(&loop->root);
+}
+
+void xio_loop_close(xio_loop *loop) {
+  abandon_tasks(loop);
+  xio_group_close_root(&loop->root);
+  uv_close((uv_handle_t *)&loop->timer, on_timer_closed);
+  if (!loop->owns_uv) return; /* freed by the last close callback */
+  while (loop->handles != 0) uv_run(loop->uv, UV_RUN_ONCE);
+  int status = uv_loop_close(loop->uv);
+  XIO_ASSERT(status == 0);
+  free_loop(loop);
+}

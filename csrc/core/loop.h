@@ -1,0 +1,73 @@
+/* loop: drives a tree of tasks on libuv until it has ended.
+ *
+ * A loop owns its clock, run queue and root group, and a uv_loop_t: its own, or its host's,
+ * of which it then uses only handles that it made itself. Each round runs what is ready,
+ * polls the operating system when nothing is, or when a while has passed, and fires timers.
+ * A virtual clock jumps when nothing is ready, pollable or at work in another thread.
+ * One uv_timer serves all timers; it is referenced only while the loop blocks, so that
+ * uv_loop_alive() tells whether anything outside could still wake a task.
+ *
+ * Owner: who called xio_loop_open; heap memory, freed by xio_loop_close once libuv has let
+ * go of the handles. One thread. */
+#ifndef XIO_CORE_LOOP_H
+#define XIO_CORE_LOOP_H
+
+#include <uv.h>
+
+#include "sched.h"
+
+typedef struct xio_loop xio_loop;
+
+typedef struct xio_loop_opts {
+  xio_allocator alloc;  /* where all memory of the loop comes from */
+  uv_loop_t *uv;        /* the host's loop, or NULL for one of its own */
+  bool virtual_clock;
+  bool seeded;          /* the order of ready tasks follows `seed` */
+  uint64_t seed;
+} xio_loop_opts;
+
+struct xio_loop {
+  xio_clock clock;
+  xio_runqueue queue;
+  xio_group root;
+  xio_allocator alloc;
+  uv_loop_t *uv;
+  uv_timer_t timer;     /* wakes a blocking poll */
+  int64_t timer_at;     /* when it is set to; XIO_NEVER: it is stopped */
+  int64_t polled_at;    /* when the system was last polled */
+  uint32_t until_clock; /* resumes before the clock is looked at again */
+  uint32_t working;     /* operations at work in other threads */
+  uint32_t handles;     /* uv handles of ours that libuv still knows */
+  bool owns_uv;
+  uv_loop_t own_uv;     /* used when owns_uv; last, since it is large */
+};
+
+/* Opens a loop with an empty root group. XIO_ENOMEM, XIO_EINVAL or a status of libuv:
+ * nothing was made. */
+int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) XIO_WARN_UNUSED;
+
+/* Runs until no task of the root group lives. XIO_EDEADLK: every task waits, and nothing
+ * outside can wake one; the caller may cancel something and call again. */
+int xio_loop_run(xio_loop *loop) XIO_WARN_UNUSED;
+
+/* One round: runs what is ready; where nothing is, first waits at most `timeout_ns` for
+ * something. Returns whether any task lives; `*stalled` tells that nothing can wake them. */
+bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled);
+
+/* Nanoseconds until a round has something to do by itself: 0 when a task is ready,
+ * XIO_NEVER when only the operating system can tell. */
+int64_t xio_loop_timeout(const xio_loop *loop);
+
+/* Replaces the root group, all of whose children have ended and whose failures were taken,
+ * by a fresh one. */
+void xio_loop_renew(xio_loop *loop);
+
+/* Lets every live task go without running it, and closes the loop; with a host's uv loop,
+ * memory is freed once that has run the close callbacks. */
+void xio_loop_close(xio_loop *loop);
+
+/* Says that libuv knows one more handle that was made for this loop, or one less. */
+void xio_loop_handle_opened(xio_loop *loop);
+void xio_loop_handle_closed(xio_loop *loop);
+
+#endif

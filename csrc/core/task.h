@@ -1,0 +1,106 @@
+/* task: something that the scheduler can resume.
+ *
+ * The core does not know what a task runs: a coroutine, a C state machine. Its owner embeds
+ * an xio_task and gives it ops. Life: attached to a group, queued (at once, or later under
+ * the group's limit), resumed until it ends, then told of to everybody who awaits it. From
+ * spawn to end the core links it; after `on_ended` of its group nothing here points to it,
+ * except a failed task, which its group lists until the group's owner has taken its error.
+ * Values (arguments, results, errors) stay with the owner. Loop's thread only. */
+#ifndef XIO_CORE_TASK_H
+#define XIO_CORE_TASK_H
+
+#include "scope.h"
+
+typedef struct xio_group xio_group;
+
+typedef struct xio_task_ops {
+  /* Runs the task until it parks, reschedules or ends (xio_group_child_ended). Only the
+   * scheduler calls it, never nested within one loop. Must return normally. */
+  void (*resume)(xio_task *task);
+
+  /* The loop is closing: lets go of what the task holds without running it. */
+  void (*abandon)(xio_task *task);
+
+  /* Before that, for each scope or group that the task had entered: it has been taken out
+   * of the tree, and its owner lets go of it. NULL where tasks enter none. */
+  void (*abandon_scope)(xio_scope *scope);
+} xio_task_ops;
+
+typedef enum xio_task_state {
+  XIO_TASK_HELD, /* its group's limit keeps it from starting */
+  XIO_TASK_LIVE, /* started, or about to: what it does now its wait record says */
+  XIO_TASK_ENDED
+} xio_task_state;
+
+typedef enum xio_outcome {
+  XIO_OUTCOME_NONE, /* not ended */
+  XIO_OUTCOME_DONE,
+  XIO_OUTCOME_FAILED,
+  XIO_OUTCOME_CANCELLED
+} xio_outcome;
+
+struct xio_task {
+  xio_wait wait;
+  xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed */
+  xio_group *group;
+  const xio_task_ops *ops;
+  xio_list joiners;  /* waiters for its end */
+  xio_wait *starter; /* of the task that waits in start() for it; NULL otherwise */
+  uint64_t id;       /* unique within its loop, in order of spawning */
+  uint8_t state;     /* xio_task_state */
+  uint8_t outcome;   /* xio_outcome */
+  bool daemon;
+  bool started;      /* it has told its starter so */
+  uint16_t swallowed; /* cancellations delivered in a row while it went on */
+};
+
+/* A task that no group knows yet. */
+void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops);
+
+/* The first step of everything that may wait. XIO_OK: go on. XIO_ECANCELED: the task is
+ * effectively cancelled; it has been rescheduled with that status, and the operation must
+ * not begin. */
+static inline int xio_task_begin(xio_task *task) {
+  if (XIO_LIKELY(!task->wait.scope->effective)) return XIO_OK;
+  xio_wait_reschedule(&task->wait, XIO_ECANCELED);
+  return XIO_ECANCELED;
+}
+
+/* A pause without anything to wait for: reschedules with XIO_OK, or XIO_ECANCELED where
+ * the task is effectively cancelled before or meanwhile (see xio_task_finish_pause). */
+static inline void xio_task_pause(xio_task *task) {
+  xio_wait_reschedule(&task->wait,
+                      task->wait.scope->effective ? XIO_ECANCELED : XIO_OK);
+}
+
+/* The status of a pause, asked when the task was resumed: a cancellation that came while
+ * it was ready counts, since a pause has no effect that could be lost. */
+static inline int xio_task_finish_pause(const xio_task *task) {
+  return task->wait.scope->effective ? XIO_ECANCELED : task->wait.status;
+}
+
+/* Draws one operation from the budget of this turn. False: it is spent; an operation that
+ * is already done should reschedule (status XIO_OK) before it returns. */
+static inline bool xio_task_spend(xio_task *task) {
+  xio_runqueue *queue = task->wait.queue;
+  if (XIO_UNLIKELY(queue->budget == 0)) return false;
+  queue->budget--;
+  return true;
+}
+
+/* Parks the running task until `at` (XIO_NEVER: for ever). XIO_ENOMEM: it is not parked. */
+int xio_task_sleep(xio_task *task, int64_t at) XIO_WARN_UNUSED;
+
+/* Parks the running task `waiter` until `task`, which has not ended, ends. XIO_EDEADLK:
+ * `task` itself waits, directly or through others, for `waiter`; nothing was started. */
+int xio_task_join(xio_task *waiter, xio_task *task) XIO_WARN_UNUSED;
+
+/* The task whose wait record is `wait`. */
+static inline xio_task *xio_task_of(xio_wait *wait) {
+  return XIO_CONTAINER_OF(wait, xio_task, wait);
+}
+
+/* The task that `task` waits for the end of, or NULL. */
+xio_task *xio_task_awaited(xio_task *task);
+
+#endif
