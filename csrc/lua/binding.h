@@ -1,0 +1,505 @@
+/* binding: what the files of csrc/lua share.
+ *
+ * The binding makes coroutines into the core's tasks and Lua values into what the core only
+ * counts. One xiol_state per Lua state, a userdata made when xio.core is opened (so that
+ * lua_close collects it last) and the first upvalue of every function here; one
+ * xiol_runtime per loop. Everything belongs to the thread that runs the Lua state.
+ *
+ * Rules. Lua errors are raised only from functions that Lua called, never from one that the
+ * core or libuv called. A function that waits has two halves: the first may raise, begins
+ * the operation as its last step and yields with no values; the second runs when the task
+ * is resumed, fetches the result, and may raise. Between a begun operation and the yield
+ * nothing may raise. */
+#ifndef XIOL_BINDING_H
+#define XIOL_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../core/loop.h"
+#include "../core/start.h"
+
+typedef struct xiol_state xiol_state;
+typedef struct xiol_runtime xiol_runtime;
+typedef struct xiol_task xiol_task;
+typedef struct xiol_scope xiol_scope;
+typedef struct xiol_group xiol_group;
+
+/* The kinds of userdata. Each begins with a pointer to its kind, which identifies it. */
+typedef struct xiol_kind {
+  const char *name; /* "xio.Task" */
+} xiol_kind;
+
+extern const xiol_kind xiol_kind_task, xiol_kind_scope, xiol_kind_group, xiol_kind_cancelled,
+    xiol_kind_runtime;
+
+/* The short name of a chunk in which tasks were spawned, kept as long as the state. */
+typedef struct xiol_source_file xiol_source_file;
+struct xiol_source_file {
+  xiol_source_file *next;
+  char name[LUA_IDSIZE];
+};
+
+/* Values that the state keeps in the registry, by a small integer each. */
+typedef enum xiol_ref {
+  XIOL_REF_ANCHORS,      /* slot -> value: what tasks and scopes need to live */
+  XIOL_REF_COROUTINES,   /* coroutine of ours -> true */
+  XIOL_REF_TRACES,       /* raised object -> its record (weak keys) */
+  XIOL_REF_RECENT,       /* ring of {value, record} of raised strings and the like */
+  XIOL_REF_TASK_MAIN,    /* the function at the base of each coroutine */
+  XIOL_REF_HANDLER,      /* the message handler of every boundary */
+  XIOL_REF_PACK,         /* functions that a task's end calls protected */
+  XIOL_REF_JUDGE,
+  XIOL_REF_MAKE_COROUTINE,
+  XIOL_REF_MAKE_DEADLOCK,
+  XIOL_REF_TASK,         /* metatables */
+  XIOL_REF_SCOPE,
+  XIOL_REF_GROUP,
+  XIOL_REF_CANCELLED,
+  XIOL_REF_RUNTIME,
+  XIOL_REF_ERROR,        /* metatables of plain tables: xio.Error … */
+  XIOL_REF_ERROR_GROUP,
+  XIOL_REF_TIMEOUT_ERROR,
+  XIOL_REF_INTERRUPTED,
+  XIOL_REF_HOOKS,        /* functions that the Lua floor gave: name -> function */
+  XIOL_REF_STOCK,        /* the coroutine library as it was: name -> function */
+  XIOL_REF_MEMORY,       /* the text of a memory error */
+  XIOL_REF_COUNT
+} xiol_ref;
+
+enum { XIOL_POOL_MAX = 1024, XIOL_NEST_MAX = 150 };
+
+struct xiol_state {
+  lua_State *main;          /* the main thread of the Lua state */
+  xiol_runtime *runtime;    /* whose task runs now; NULL outside of every run */
+  lua_State *top;           /* the coroutine whose code runs now and which may wait */
+  bool waitable;            /* every coroutine below top can be yielded across */
+  bool rethrowing;          /* the next raise is xio handing an error on, not a new one */
+  xio_allocator alloc;
+  xiol_task *free_tasks;
+  xiol_scope *free_scopes;
+  int *free_slots;          /* slots of the anchor table that are free, as a stack */
+  int free_count, slot_count, slot_capacity;
+  uint32_t pooled;
+  struct {                  /* live objects, for leak checks */
+    uint32_t tasks, scopes, groups, loops;
+  } live;
+  int refs[XIOL_REF_COUNT];
+  const char *lua_prefix;   /* sources of xio's own Lua files begin with it; anchored */
+  size_t lua_prefix_length;
+  struct xiol_parked *parked; /* generators in the middle of a wait (generator.c) */
+  uint32_t parked_count, parked_capacity;
+  uint32_t resuming;        /* resumes of generators that are going on */
+  uint32_t closing;         /* calls of coroutine.close that are going on */
+  int generator_stack;      /* anchored text: the stack of a generator whose error goes on */
+  xiol_source_file *sources; /* the one used last first */
+  uint32_t source_count;
+  uint32_t recent_next;     /* where in the ring of recent errors the next one goes */
+  lua_State *pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
+};
+
+struct xiol_runtime {
+  const xiol_kind *kind;
+  xiol_state *state;
+  xio_loop *loop;           /* NULL: closed */
+  lua_State *driver;        /* the coroutine that drives the loop now; NULL: nobody does */
+  xiol_runtime *outer;      /* the runtime in one of whose tasks this one is driven */
+  int64_t grace_ns;
+  uint8_t errors;           /* xiol_errors of the root group */
+  bool no_places;           /* tasks do not note where they were spawned */
+  int8_t signals;           /* take SIGINT and SIGTERM: yes, no, or -1: where that is safe */
+  uint8_t deadlocks;        /* how often nothing could wake any task, in this run */
+  int name;                 /* anchored name; 0 none */
+  int deadlock;             /* anchored deadlock error; 0 none */
+};
+
+/* How a group raises its errors. */
+typedef enum xiol_errors { XIOL_ERRORS_AUTO, XIOL_ERRORS_FIRST, XIOL_ERRORS_GROUP } xiol_errors;
+
+/* User values of a task's handle. */
+enum {
+  XIOL_TASK_VALUE = 1, /* before the first run: the arguments; at the end: result or error */
+  XIOL_TASK_NAME = 2,  /* a string, or the function whose name it is */
+  XIOL_TASK_PARENT = 3 /* the handle of the task that opened its group */
+};
+
+typedef struct xiol_task_handle {
+  const xiol_kind *kind;
+  xiol_task *task;      /* NULL after the end */
+  uint64_t id;
+  uint8_t outcome;      /* xio_outcome */
+  bool raised;          /* its error was raised by await, in a task that failed of it */
+  int results;          /* how many; more than one are in a table */
+} xiol_task_handle;
+
+/* A task that lives, or has failed and is listed by its group. From a free list of the
+ * state; its handle is anchored in `slot` all the time. */
+struct xiol_task {
+  xio_task core;
+  xiol_runtime *runtime;
+  xiol_task_handle *handle;
+  lua_State *coroutine;  /* NULL before the first run, where none was free */
+  xiol_task *next_free;
+  const char *place;     /* source of the spawn, in the state's list; NULL: not known */
+  int place_line;
+  int slot;              /* of the handle in the anchor table */
+  int arguments;         /* that wait for the first run */
+  uint16_t atomic;       /* depth of xio.atomic */
+  bool begun;            /* it was resumed */
+  bool escaped;          /* its coroutine was shown to the program */
+  bool misnested;        /* a scope was found open at the end of the one around it */
+  const char *misnested_verb; /* which function opened that, and where */
+  const char *misnested_place;
+  int misnested_line;
+};
+
+/* A scope entered by a function, or made by xio.new_scope. */
+struct xiol_scope {
+  xio_scope core;
+  xiol_state *state;
+  xiol_scope *next_free;
+  uint8_t refs;          /* by its handle; by being entered */
+  const char *verb;      /* which function made it: "move_on_after" … */
+  int64_t timeout_ns;    /* counts from the entry; XIO_NEVER none */
+  lua_State *generator;  /* in which it was opened; NULL: in the task's own coroutine */
+  const char *place;     /* where, if in a generator */
+  int place_line;
+  int name;              /* anchored name; 0 none */
+};
+
+typedef struct xiol_scope_handle {
+  const xiol_kind *kind;
+  xio_scope *scope;
+  xiol_scope *owned;     /* NULL: it is a group's, whose handle is user value 1 */
+} xiol_scope_handle;
+
+struct xiol_group {
+  xio_group core;
+  xiol_state *state;
+  xiol_runtime *runtime;
+  uint8_t refs;          /* by its handle; by being open */
+  uint8_t errors;        /* xiol_errors */
+  bool body_failed;      /* with an error */
+  bool body_cut;         /* by a cancellation of this group, or from outside */
+  uint32_t failed_before; /* children that had failed when the body did */
+  int name;              /* anchored name; 0 none */
+  lua_State *generator;  /* in which it was opened; NULL: in the task's own coroutine */
+  const char *place;     /* where, if in a generator */
+  int place_line;
+};
+
+typedef struct xiol_group_handle {
+  const xiol_kind *kind;
+  xiol_group *group;
+} xiol_group_handle;
+
+typedef struct xiol_cancelled {
+  const xiol_kind *kind;
+  xio_scope *scope; /* whose cancellation it tells; NULL after that has ended */
+  uint8_t source;   /* xio_source */
+} xiol_cancelled;
+
+/* -- open.c: the state ------------------------------------------------------------------ */
+
+static inline xiol_state *xiol_state_of(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* Pushes one of the state's values. */
+static inline void xiol_push_ref(lua_State *L, const xiol_state *state, xiol_ref ref) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, state->refs[ref]);
+}
+
+/* Pops a value and keeps it alive; returns its slot. Raises when memory is out. */
+int xiol_anchor(lua_State *L, xiol_state *state);
+
+/* Pushes what is in `slot`. */
+void xiol_push_anchored(lua_State *L, const xiol_state *state, int slot);
+
+/* Lets the value in `slot` (0: none) go. Never raises, never allocates. */
+void xiol_unanchor(lua_State *L, xiol_state *state, int slot);
+
+/* Sets `functions` in the table at the top of the stack, each with the state as upvalue. */
+void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions);
+
+/* Pushes a metatable for userdata of `kind`: methods, an __index that finds the methods in
+ * its second upvalue, __tostring and (NULL: none) __gc. */
+void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                     const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
+                     lua_CFunction gc);
+
+/* Pushes the function that the Lua floor gave under `name`; false and nothing if none. */
+bool xiol_push_hook(lua_State *L, const xiol_state *state, const char *name);
+
+/* -- argument.c: arguments and their errors ----------------------------------------------- */
+
+/* Raises a message behind the nearest place in the program, which is not in a file of xio. */
+int xiol_fail(lua_State *L, const char *format, ...);
+
+/* Raises "bad argument #n to 'function' (message)". */
+int xiol_arg_error(lua_State *L, const char *function, int arg, const char *message);
+
+/* The same, saying which type was expected and which was given. */
+int xiol_type_error(lua_State *L, const char *function, int arg, const char *expected);
+
+/* The userdata of `kind` at `index`, or NULL. */
+void *xiol_test(lua_State *L, int index, const xiol_kind *kind);
+
+/* The same, or raises. */
+void *xiol_check(lua_State *L, int index, const xiol_kind *kind, const char *function);
+
+/* Whether the value at `index` can be called. */
+bool xiol_callable(lua_State *L, int index);
+
+/* Raises unless the value at `index` can be called; coroutines get a hint. */
+void xiol_check_callable(lua_State *L, int index, const char *function);
+
+/* Seconds to nanoseconds, to the nearest that is not early. False: NaN. */
+bool xiol_to_ns(lua_Number seconds, int64_t *ns);
+lua_Number xiol_to_seconds(int64_t ns);
+
+/* The seconds at `index`, as nanoseconds; nil gives XIO_NEVER where `optional`. */
+int64_t xiol_check_seconds(lua_State *L, int index, bool optional, const char *function);
+
+/* Removes an options table from `index` where the value there is a table that cannot be
+ * called, checks that it has only the fields in `allowed`, and leaves the table pushed on
+ * top: returns its index, or 0 where there was none (nothing pushed). */
+bool xiol_has_options(lua_State *L, int index);
+void xiol_check_fields(lua_State *L, int index, const char *const allowed[],
+                       const char *function);
+
+/* A field of the options table at `index`: pushes nothing. Raise on a wrong type. */
+bool xiol_option_boolean(lua_State *L, int index, const char *field, bool otherwise,
+                         const char *function);
+bool xiol_option_seconds(lua_State *L, int index, const char *field, int64_t *ns,
+                         const char *function);
+bool xiol_option_integer(lua_State *L, int index, const char *field, lua_Integer least,
+                         lua_Integer *value, const char *function);
+void xiol_check_option_string(lua_State *L, int index, const char *field,
+                              const char *function);
+uint8_t xiol_option_errors(lua_State *L, int index, const char *function);
+
+/* -- wait.c: beginning and finishing what waits -------------------------------------------- */
+
+/* The running task, or raises "function: not inside xio.run". */
+xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function);
+
+/* The task that was resumed, in whose second half `L` is now; raises where somebody else
+ * than the scheduler resumed the coroutine. */
+static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state);
+
+/* The running task, which may wait here; raises, naming `function` and what is in the way,
+ * where it cannot. Nothing was started. */
+xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function);
+
+/* Yields a task whose wait has begun; `finish` is called when it is resumed. */
+#define xiol_yield(L, context, finish) lua_yieldk((L), 0, (context), (finish))
+
+/* After a wait: raises the cancellation where its status says so. */
+void xiol_check_cancelled(lua_State *L, xiol_state *state, xiol_task *task, int status);
+
+/* Makes the task fire what is due, so that a deadline that has passed is seen. */
+void xiol_look_at_clock(xiol_task *task);
+
+/* The functions checkpoint, check, cancelled, sleep, sleep_until, sleep_forever, now … */
+extern const luaL_Reg xiol_wait_functions[];
+
+/* -- cancel.c: values that tell of cancellations -------------------------------------------- */
+
+/* Cancels `scope` and notes the reason at `reason_index` (0: none) and the running task.
+ * Returns whether it was the first. Raises only when memory is out, before anything. What
+ * tells of it is kept by the handle at `handle_index` (0: none) where the scope has not been
+ * entered yet. */
+bool xiol_cancel(lua_State *L, xiol_state *state, xio_scope *scope, int reason_index,
+                 int handle_index);
+
+/* Raises the cancellation that `task` is under. */
+int xiol_raise_cancelled(lua_State *L, xiol_state *state, xiol_task *task);
+
+/* Pushes the value that tells of the cancellation of `scope`. */
+void xiol_push_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
+
+/* Whether the value at `index` tells of a cancellation that is still going on. */
+bool xiol_is_cancelled(lua_State *L, int index);
+
+/* The scope of the handle at `index` is about to be entered: what tells of its cancellation
+ * is kept beside it from now on. */
+void xiol_cancel_entered(lua_State *L, xiol_state *state, xio_scope *scope, int index);
+
+/* `scope` has ended: what tells of its cancellation is out of date from now on, and
+ * kept by the handle at `index` (0: by nobody). */
+void xiol_cancel_ended(lua_State *L, xiol_state *state, xio_scope *scope, int index);
+
+extern const luaL_Reg xiol_cancel_functions[];
+void xiol_open_cancel(lua_State *L, xiol_state *state);
+const char *xiol_source_name(uint8_t source);
+
+/* -- error.c: raised values, their traces, groups of them ------------------------------------ */
+
+/* The message handler of all boundaries, as a Lua C function. */
+int xiol_handler(lua_State *L);
+
+/* Raises the value at the top as one that xio hands on: its trace stays. */
+int xiol_rethrow(lua_State *L, xiol_state *state);
+
+/* At the end of `scope`, with the error at the top: replaces it by the one that counts
+ * (C7) and notes what it suppressed. */
+void xiol_unwound(lua_State *L, xiol_state *state, xio_scope *scope);
+
+/* Lets go of what is kept beside `scope`, which has ended. Never raises. */
+void xiol_drop_values(xiol_state *state, xio_scope *scope);
+
+/* Pushes the record {traceback=, spawned=, suppressed=} of the value at `index`, or nil. */
+void xiol_push_trace(lua_State *L, xiol_state *state, int index);
+
+/* Notes in the record of the error at `index` where `task`, which failed of it, and those
+ * above it were spawned. */
+void xiol_note_spawned(lua_State *L, xiol_state *state, int index, xiol_task *task);
+
+/* Adds the error at `other` to those suppressed by the one at `index`. */
+void xiol_suppress(lua_State *L, xiol_state *state, int index, int other);
+
+/* Pops a message; pushes an xio.Error with the code and `op`. */
+void xiol_push_error(lua_State *L, xiol_state *state, const char *code, const char *op);
+
+/* Raises what `mode` says of the errors in the list at the top, of which there are some. */
+int xiol_raise_errors(lua_State *L, xiol_state *state, uint8_t mode);
+
+/* Pushes the text of the stack of L from `level`, without frames of the runtime. */
+void xiol_push_stack(lua_State *L, lua_State *of, xiol_state *state, int level);
+
+extern const luaL_Reg xiol_error_functions[];
+void xiol_open_error(lua_State *L, xiol_state *state);
+
+/* -- coroutine.c: coroutines as tasks --------------------------------------------------------- */
+
+extern const xio_task_ops xiol_task_ops;
+
+/* The function at the base of each coroutine of ours, and others that the state keeps. */
+int xiol_task_main(lua_State *L);
+int xiol_make_coroutine(lua_State *L);
+int xiol_pack_results(lua_State *L);
+int xiol_judge_error(lua_State *L);
+
+/* Takes an idle coroutine, or NULL. */
+lua_State *xiol_take_coroutine(xiol_state *state);
+
+/* Puts a coroutine that has ended normally back, or lets it go. */
+void xiol_return_coroutine(xiol_state *state, lua_State *coroutine, bool reusable);
+
+/* -- generator.c: a coroutine library whose coroutines may wait -------------------------------- */
+
+void xiol_open_generator(lua_State *L, xiol_state *state);
+
+/* Frees what generator.c keeps in the state. */
+void xiol_close_generator(xiol_state *state);
+
+/* -- task.c: spawning, and handles ------------------------------------------------------------- */
+
+/* What a spawn needs besides the function. */
+typedef struct xiol_spawn {
+  xiol_runtime *runtime;
+  xio_group *group;
+  const char *function; /* for messages: "group:spawn" */
+  bool daemon;
+  xio_task *starter;    /* the caller of start(), which is parked until it has started */
+} xiol_spawn;
+
+/* Spawns from the stack: [options,] function, arguments … beginning at `first`; the stack
+ * is cut to `first` - 1 and the handle pushed. Raises before anything is done. */
+xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int first);
+
+/* The task's memory goes back; its handle must have been told of the outcome. */
+void xiol_task_free(xiol_state *state, xiol_task *task);
+
+/* Pushes the handle of a live or failed task. */
+void xiol_push_task(lua_State *L, xiol_task *task);
+
+/* Pushes the name of the task whose handle is at `index`. */
+void xiol_push_task_name(lua_State *L, int index);
+
+/* Pushes the results that the handle at `index` keeps; returns how many. */
+int xiol_push_results(lua_State *L, int index);
+
+extern const luaL_Reg xiol_task_functions[];
+void xiol_open_task(lua_State *L, xiol_state *state);
+
+static inline xiol_task *xiol_task_of(xio_task *core) {
+  return XIO_CONTAINER_OF(core, xiol_task, core);
+}
+
+static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state) {
+  if (XIO_UNLIKELY(L != state->top)) {
+    luaL_error(L, "the coroutine of a task was resumed by somebody else than xio");
+  }
+  return xiol_task_of(state->runtime->loop->queue.running);
+}
+
+/* -- scope.c ------------------------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_scope_functions[];
+void xiol_open_scope(lua_State *L, xiol_state *state);
+
+/* Pushes a handle of the scope of a group, whose handle is at `index`. */
+void xiol_push_group_scope(lua_State *L, xiol_state *state, xiol_group *group, int index);
+
+/* The error at the top has come to the end of `scope`, which has not been left yet: true
+ * where the scope catches it (C2). Otherwise the top is the error to go on with. */
+bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope);
+
+/* Whether the error at the top is nothing but a cancellation that reaches `scope`, which is
+ * effectively cancelled. A group of errors loses the cancellations in it, where `scope`
+ * catches those. */
+bool xiol_only_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
+
+/* The running task, in whose present coroutine a scope or group may be opened; raises where
+ * it may not, or where too many are nested. */
+xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *function);
+
+/* Raises what xiol_unnest found at the end of what `verb` opened, if anything. */
+void xiol_check_misnested(lua_State *L, xiol_task *task, const char *verb);
+
+/* The nearest line of the program at or above `level`; `*place` NULL: not known. */
+void xiol_find_place(lua_State *L, xiol_state *state, int level, const char **place,
+                     int *line);
+
+/* Ends what a discarded coroutine left open inside `scope` of the running task. True: the
+ * task is parked for that; yield, and call again. */
+bool xiol_unnest(xiol_task *task, xio_scope *scope);
+
+/* One reference less to a scope that a function or a handle holds. */
+void xiol_scope_unref(xiol_scope *scope);
+
+/* -- group.c ------------------------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_group_functions[];
+void xiol_open_group(lua_State *L, xiol_state *state);
+
+/* Pushes a list of the errors of `group`: those of its failed children, which it takes, and
+ * the value at `body_index` (0: none), with which its body failed after `failed_before`
+ * children. Returns how many. */
+int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
+                        uint32_t failed_before);
+
+/* One reference less to a group. */
+void xiol_group_unref(xiol_group *group);
+
+/* -- run.c ----------------------------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_run_functions[];
+void xiol_open_run(lua_State *L, xiol_state *state);
+
+int xiol_make_deadlock(lua_State *L);
+
+/* -- protect.c: pcall, xpcall, atomic ----------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_protect_functions[];
+
+/* -- census.c: what lives --------------------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_census_functions[];
+
+/* Pushes a list of records of all live tasks of `runtime`. */
+void xiol_push_census(lua_State *L, xiol_state *state, xiol_runtime *runtime);
+
+#endif

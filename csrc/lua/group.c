@@ -1,0 +1,418 @@
+/* group: xio.group, and the handles of groups.
+ *
+ * The frame of xio.group holds [1] the message handler, [2] the handle; above them the body
+ * and its arguments, later its results or its error. At the end of the body the host joins:
+ * it is resumed in the next half when no child lives. Then the errors of body and children
+ * are put together, the scope is left, and the outcome decided (T3, C2 of the contract).
+ *
+ * An xiol_group belongs to whoever refers to it: being open counts as one, the handle as
+ * another. Loop's thread. */
+#include <string.h>
+
+#include "binding.h"
+
+const xiol_kind xiol_kind_group = {"xio.Group"};
+
+enum { FRAME_HANDLER = 1, FRAME_HANDLE = 2, FRAME_BODY = 3 };
+
+/* -- memory ------------------------------------------------------------------------------- */
+
+static void free_group(xiol_group *group) {
+  xiol_state *state = group->state;
+  for (xio_task *task; (task = xio_group_take_failed(&group->core)) != NULL;) {
+    xiol_task_free(state, xiol_task_of(task));
+  }
+  xiol_drop_values(state, &group->core.scope);
+  if (group->name != 0 && lua_checkstack(state->main, 4)) {
+    xiol_unanchor(state->main, state, group->name);
+  }
+  state->live.groups--;
+  xio_alloc_free(&state->alloc, group, sizeof *group);
+}
+
+void xiol_group_unref(xiol_group *group) {
+  group->refs--;
+  if (group->refs == 0) free_group(group);
+}
+
+/* Pushes a handle with a fresh group that is not open yet. */
+static xiol_group *push_handle(lua_State *L, xiol_state *state, xiol_runtime *runtime) {
+  xiol_group_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
+  handle->kind = &xiol_kind_group;
+  handle->group = NULL;
+  xiol_push_ref(L, state, XIOL_REF_GROUP);
+  lua_setmetatable(L, -2);
+  xiol_group *group = xio_alloc_new(&state->alloc, sizeof *group);
+  if (group == NULL) luaL_error(L, "not enough memory");
+  xio_group_init(&group->core, &runtime->loop->queue);
+  group->state = state;
+  group->runtime = runtime;
+  group->refs = 1;
+  handle->group = group;
+  state->live.groups++;
+  return group;
+}
+
+static xiol_group *check_group(lua_State *L, const char *function) {
+  xiol_group_handle *handle = xiol_check(L, 1, &xiol_kind_group, function);
+  return handle->group;
+}
+
+/* -- the end of a group ------------------------------------------------------------------- */
+
+/* Appends the value at the top, which is popped, to `list`, unless it is one of `raised`:
+ * errors that were handed on by await, and so came here by two ways. */
+static void append_error(lua_State *L, int list, int raised, bool was_raised) {
+  int value = lua_gettop(L);
+  for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, raised); i++) {
+    lua_rawgeti(L, raised, i);
+    bool same = lua_rawequal(L, value, -1) != 0;
+    lua_pop(L, 1);
+    if (same) {
+      lua_pop(L, 1);
+      return;
+    }
+  }
+  if (was_raised) {
+    lua_pushvalue(L, value);
+    lua_rawseti(L, raised, (lua_Integer)lua_rawlen(L, raised) + 1);
+  }
+  lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+}
+
+/* Takes the error of a failed child, whose memory is freed, and appends it. */
+static void append_child(lua_State *L, xiol_task *task, int list, int raised) {
+  xiol_push_task(L, task);
+  xiol_task_handle *handle = lua_touserdata(L, -1);
+  xiol_task_free(task->runtime->state, task);
+  lua_getiuservalue(L, -1, XIOL_TASK_VALUE);
+  append_error(L, list, raised, handle->raised);
+  lua_pop(L, 1);
+}
+
+int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
+                        uint32_t failed_before) {
+  luaL_checkstack(L, 12, NULL);
+  lua_newtable(L);
+  int list = lua_gettop(L);
+  if (xio_list_empty(&group->failed) && body_index == 0) return 0;
+  lua_newtable(L);
+  int raised = list + 1;
+  bool body_left = body_index != 0;
+  for (uint32_t i = 0;; i++) {
+    if (body_left && i == failed_before) {
+      lua_pushvalue(L, body_index);
+      append_error(L, list, raised, false);
+      body_left = false;
+    }
+    xio_task *task = xio_group_take_failed(group);
+    if (task == NULL) break;
+    append_child(L, xiol_task_of(task), list, raised);
+  }
+  if (body_left) {
+    lua_pushvalue(L, body_index);
+    append_error(L, list, raised, false);
+  }
+  lua_settop(L, list);
+  return (int)lua_rawlen(L, list);
+}
+
+/* All children have ended: leaves the scope and decides the outcome. */
+static int finish_group(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  xiol_state *state = xiol_state_of(L);
+  xiol_group *group = (void *)context;
+  xiol_task *task = xiol_resumed(L, state);
+  xio_scope *scope = &group->core.scope;
+  if (group->body_failed || group->body_cut) xiol_unwound(L, state, scope);
+  bool outer = xio_scope_outer_effective(scope);
+  int body = group->body_failed ? lua_gettop(L) : 0;
+  int errors = xiol_collect_errors(L, &group->core, body, group->failed_before);
+  bool cut = group->body_cut || group->core.cut_short;
+  bool body_cut = group->body_cut;
+  uint8_t mode = group->errors;
+  if (errors == 0 && cut && outer) {
+    xio_scope *origin = xio_scope_origin(scope->parent);
+    XIO_ASSERT(origin != NULL);
+    xiol_push_cancelled(L, state, origin);
+  }
+  scope->caught = cut && !outer;
+  int left = xio_group_close(&group->core);
+  XIO_ASSERT(left == XIO_OK);
+  xiol_cancel_ended(L, state, scope, FRAME_HANDLE);
+  xiol_group_unref(group);
+  xiol_check_misnested(L, task, "group");
+  if (errors != 0) return xiol_raise_errors(L, state, mode);
+  if (cut && outer) return lua_error(L);
+  if (body_cut) return 0;
+  lua_pop(L, 1); /* the empty list of errors */
+  return lua_gettop(L) - (FRAME_BODY - 1);
+}
+
+enum { CONTEXT_FAILED = 1 };
+
+/* The body has ended, normally or with the error at the top. */
+static int finish_body(lua_State *L, int status, lua_KContext context) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_group *group = (void *)(context & ~(lua_KContext)CONTEXT_FAILED);
+  bool failed =
+      (context & CONTEXT_FAILED) != 0 || (status != LUA_OK && status != LUA_YIELD);
+  xiol_task *task = xiol_resumed(L, state);
+  if (XIO_UNLIKELY(xiol_unnest(task, &group->core.scope))) {
+    return lua_yieldk(L, 0, failed ? context | CONTEXT_FAILED : context, finish_body);
+  }
+  if (failed) {
+    xio_scope *scope = &group->core.scope;
+    group->body_cut = scope->effective && xiol_only_cancelled(L, state, scope);
+    group->body_failed = !group->body_cut;
+    group->failed_before = group->core.failures;
+  }
+  xio_group_join(&group->core, group->body_failed);
+  return lua_yieldk(L, 0, (lua_KContext)group, finish_group);
+}
+
+/* Applies {errors =, name =, limit =} at `index`. */
+static void apply_options(lua_State *L, xiol_state *state, xiol_group *group, int index) {
+  static const char function[] = "xio.group";
+  static const char *const allowed[] = {"errors", "name", "limit", NULL};
+  xiol_check_fields(L, index, allowed, function);
+  group->errors = xiol_option_errors(L, index, function);
+  lua_Integer limit = 0;
+  if (xiol_option_integer(L, index, "limit", 1, &limit, function)) {
+    group->core.limit = limit > UINT32_MAX ? 0 : (uint32_t)limit;
+  }
+  xiol_check_option_string(L, index, "name", function);
+  if (lua_getfield(L, index, "name") == LUA_TSTRING) {
+    group->name = xiol_anchor(L, state);
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
+/* group([options,] body, arguments …) */
+static int l_group(lua_State *L) {
+  static const char function[] = "xio.group";
+  xiol_state *state = xiol_state_of(L);
+  bool options = xiol_has_options(L, 1);
+  xiol_check_callable(L, options ? 2 : 1, function);
+  xiol_enter(L, state, function);
+  xiol_task *task = xiol_enter_region(L, state, function);
+  luaL_checkstack(L, 8, NULL);
+  xiol_group *group = push_handle(L, state, task->runtime);
+  if (options) {
+    lua_insert(L, 2);
+    apply_options(L, state, group, 1);
+  } else {
+    lua_insert(L, 1);
+    lua_pushnil(L);
+    lua_insert(L, 1);
+  }
+  xiol_push_ref(L, state, XIOL_REF_HANDLER);
+  lua_replace(L, FRAME_HANDLER);
+  lua_pushvalue(L, FRAME_HANDLE);
+  lua_insert(L, FRAME_BODY + 1);
+  if (XIO_UNLIKELY(L != task->coroutine)) {
+    group->generator = L;
+    xiol_find_place(L, state, 1, &group->place, &group->place_line);
+  }
+  if (xio_group_open(&group->core, &task->core) != XIO_OK) {
+    return luaL_error(L, "not enough memory");
+  }
+  group->refs++;
+  lua_KContext context = (lua_KContext)group;
+  int arguments = lua_gettop(L) - FRAME_BODY;
+  int status = lua_pcallk(L, arguments, LUA_MULTRET, FRAME_HANDLER, context, finish_body);
+  return finish_body(L, status, context);
+}
+
+/* -- handles ------------------------------------------------------------------------------ */
+
+static xiol_group *check_open(lua_State *L, const char *function) {
+  xiol_group *group = check_group(L, function);
+  if (XIO_UNLIKELY(group->core.state == XIO_GROUP_ENDED || group->core.host == NULL)) {
+    xiol_fail(L, "%s: the group has ended: it is closed", function);
+  }
+  return group;
+}
+
+static int group_spawn(lua_State *L) {
+  static const char function[] = "group:spawn";
+  xiol_group *group = check_open(L, function);
+  xiol_spawn how = {
+      .runtime = group->runtime, .group = &group->core, .function = function};
+  xiol_spawn_from(L, group->state, how, 2);
+  return 1;
+}
+
+/* Upvalues of the function `started` that a child of start() is given. */
+enum { STARTED_CHILD = 2, STARTED_VALUES = 3, STARTED_TAKEN = 4 };
+
+static int started(lua_State *L) {
+  xiol_task_handle *handle =
+      xiol_test(L, lua_upvalueindex(STARTED_CHILD), &xiol_kind_task);
+  if (handle == NULL || handle->task == NULL) {
+    return xiol_fail(L, "started: the task that was to call it has ended");
+  }
+  if (handle->task->core.started) {
+    return xiol_fail(L, "started: called twice by task '%s'",
+                      (lua_pushvalue(L, lua_upvalueindex(STARTED_CHILD)),
+                       xiol_push_task_name(L, -1), lua_tostring(L, -1)));
+  }
+  int count = lua_gettop(L);
+  lua_createtable(L, count, 1);
+  lua_insert(L, 1);
+  for (int i = count; i >= 1; i--) lua_rawseti(L, 1, i);
+  lua_pushinteger(L, count);
+  lua_setfield(L, 1, "n");
+  lua_replace(L, lua_upvalueindex(STARTED_VALUES));
+  int status = xio_start_done(&handle->task->core);
+  XIO_ASSERT(status == XIO_OK);
+  lua_pushboolean(L, handle->task->core.starter == NULL);
+  lua_replace(L, lua_upvalueindex(STARTED_TAKEN));
+  return 0;
+}
+
+/* Returns the values that were given to the function `started` at 2. */
+static int return_started(lua_State *L) {
+  lua_getupvalue(L, 2, STARTED_VALUES);
+  int values = lua_gettop(L);
+  lua_getfield(L, values, "n");
+  int count = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, count, "too many values");
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, values, i);
+  return count;
+}
+
+/* The child has started or ended. The frame: [1] group, [2] started, [3] child. */
+static int finish_start(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  xiol_task_handle *child = lua_touserdata(L, 3);
+  lua_getupvalue(L, 2, STARTED_TAKEN);
+  bool taken = lua_toboolean(L, -1) != 0;
+  lua_getupvalue(L, 2, STARTED_VALUES);
+  bool called = !lua_isnil(L, -1);
+  if (taken || (called && child->outcome == XIO_OUTCOME_DONE)) return return_started(L);
+  if (child->outcome == XIO_OUTCOME_FAILED) {
+    lua_getiuservalue(L, 3, XIOL_TASK_VALUE);
+    return xiol_rethrow(L, state);
+  }
+  if (child->outcome == XIO_OUTCOME_CANCELLED && task->core.wait.scope->effective) {
+    return xiol_raise_cancelled(L, state, task);
+  }
+  xiol_push_task_name(L, 3);
+  return xiol_fail(L, child->outcome == XIO_OUTCOME_CANCELLED
+                           ? "group:start: task '%s' was cancelled before it called started"
+                           : "group:start: task '%s' exited without calling started",
+                    lua_tostring(L, -1));
+}
+
+static int group_start(lua_State *L) {
+  static const char function[] = "group:start";
+  xiol_state *state = xiol_state_of(L);
+  xiol_group *group = check_open(L, function);
+  bool options = xiol_has_options(L, 2);
+  int body = options ? 3 : 2;
+  xiol_check_callable(L, body, function);
+  xiol_task *caller = xiol_enter(L, state, function);
+  if (group->runtime != caller->runtime) {
+    return xiol_fail(L, "%s: the group belongs to another run", function);
+  }
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushnil(L);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  lua_pushcclosure(L, started, 4);
+  lua_pushvalue(L, -1);
+  lua_insert(L, body + 1); /* the first argument of the child */
+  lua_insert(L, 2);        /* and below everything, for the second half */
+  xiol_spawn how = {.runtime = group->runtime,
+                    .group = &group->core,
+                    .function = function,
+                    .starter = &caller->core};
+  xiol_spawn_from(L, state, how, 3);
+  lua_pushvalue(L, 3);
+  lua_setupvalue(L, 2, STARTED_CHILD);
+  return xiol_yield(L, 0, finish_start);
+}
+
+static int group_cancel(lua_State *L) {
+  xiol_group *group = check_group(L, "group:cancel");
+  lua_settop(L, 2);
+  bool first = group->core.state != XIO_GROUP_ENDED &&
+               xiol_cancel(L, group->state, &group->core.scope, lua_isnil(L, 2) ? 0 : 2, 0);
+  lua_pushboolean(L, first);
+  return 1;
+}
+
+static int group_tasks(lua_State *L) {
+  xiol_group *group = check_group(L, "group:tasks");
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (xio_task *task = NULL; (task = xio_group_next_child(&group->core, task)) != NULL;) {
+    xiol_push_task(L, xiol_task_of(task));
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+static int group_length(lua_State *L) {
+  lua_pushinteger(L, check_group(L, "group.__len")->core.live);
+  return 1;
+}
+
+static int group_index(lua_State *L) {
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(2));
+  if (XIO_LIKELY(!lua_isnil(L, -1)) || lua_type(L, 2) != LUA_TSTRING) return 1;
+  xiol_state *state = xiol_state_of(L);
+  xiol_group *group = check_group(L, "group.__index");
+  const char *field = lua_tostring(L, 2);
+  if (strcmp(field, "scope") == 0) {
+    xiol_push_group_scope(L, state, group, 1);
+  } else if (strcmp(field, "name") == 0 && group->name != 0) {
+    xiol_push_anchored(L, state, group->name);
+  }
+  return 1;
+}
+
+static int group_tostring(lua_State *L) {
+  xiol_group *group = check_group(L, "group.__tostring");
+  const char *name = "";
+  if (group->name != 0) {
+    xiol_push_anchored(L, group->state, group->name);
+    name = lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
+  }
+  if (group->core.state == XIO_GROUP_ENDED) {
+    lua_pushfstring(L, "group%s (ended)", name);
+  } else {
+    lua_pushfstring(L, "group%s (%d tasks)", name, (int)group->core.live);
+  }
+  return 1;
+}
+
+static int group_gc(lua_State *L) {
+  xiol_group_handle *handle = xiol_test(L, 1, &xiol_kind_group);
+  if (handle != NULL && handle->group != NULL) {
+    xiol_group *group = handle->group;
+    handle->group = NULL;
+    xiol_group_unref(group);
+  }
+  return 0;
+}
+
+const luaL_Reg xiol_group_functions[] = {{"group", l_group}, {NULL, NULL}};
+
+void xiol_open_group(lua_State *L, xiol_state *state) {
+  static const luaL_Reg methods[] = {{"spawn", group_spawn},   {"start", group_start},
+                                     {"cancel", group_cancel}, {"tasks", group_tasks},
+                                     {NULL, NULL}};
+  static const luaL_Reg more[] = {{"__len", group_length}, {NULL, NULL}};
+  xiol_make_class(L, state, &xiol_kind_group, methods, group_index, group_tostring,
+                  group_gc);
+  xiol_set_functions(L, state, more);
+  state->refs[XIOL_REF_GROUP] = luaL_ref(L, LUA_REGISTRYINDEX);
+}

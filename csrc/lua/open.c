@@ -1,0 +1,229 @@
+/* open: the state of the binding in one Lua state, and the module xio.core.
+ *
+ * The state is a userdata kept by the registry from the first opening to the end of the Lua
+ * state. Its memory comes from the Lua state's own allocator. Not here: any function that a
+ * program calls; each file brings its own list. */
+#include <string.h>
+
+#include "../include/xio.h"
+#include "binding.h"
+
+/* their addresses are the registry keys of the state and of the module's table */
+static const char state_key = 0;
+static const char module_key = 0;
+
+/* Frees what the free lists hold. Everything that lived was closed by then. */
+static int state_gc(lua_State *L) {
+  xiol_state *state = lua_touserdata(L, 1);
+  for (xiol_task *task; (task = state->free_tasks) != NULL;) {
+    state->free_tasks = task->next_free;
+    xio_alloc_free(&state->alloc, task, sizeof *task);
+  }
+  for (xiol_scope *scope; (scope = state->free_scopes) != NULL;) {
+    state->free_scopes = scope->next_free;
+    xio_alloc_free(&state->alloc, scope, sizeof *scope);
+  }
+  xiol_close_generator(state);
+  for (xiol_source_file *file; (file = state->sources) != NULL;) {
+    state->sources = file->next;
+    xio_alloc_free(&state->alloc, file, sizeof *file);
+  }
+  xio_alloc_free(&state->alloc, state->free_slots,
+                 (size_t)state->slot_capacity * sizeof(int));
+  state->free_slots = NULL;
+  state->slot_capacity = state->free_count = state->slot_count = 0;
+  return 0;
+}
+
+/* Grows the stack of free slots before it is needed, so that freeing a slot never fails. */
+static void grow_slots(lua_State *L, xiol_state *state) {
+  int capacity = state->slot_capacity != 0 ? state->slot_capacity * 2 : 64;
+  int *slots = state->alloc.resize(state->alloc.context, state->free_slots,
+                                   (size_t)state->slot_capacity * sizeof(int),
+                                   (size_t)capacity * sizeof(int));
+  if (slots == NULL) luaL_error(L, "not enough memory");
+  state->free_slots = slots;
+  state->slot_capacity = capacity;
+}
+
+int xiol_anchor(lua_State *L, xiol_state *state) {
+  int slot;
+  if (state->free_count > 0) {
+    slot = state->free_slots[state->free_count - 1];
+  } else {
+    if (state->slot_count == state->slot_capacity) grow_slots(L, state);
+    slot = state->slot_count + 1;
+  }
+  xiol_push_ref(L, state, XIOL_REF_ANCHORS);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, slot); /* may raise: nothing has changed then */
+  lua_pop(L, 1);
+  if (state->free_count > 0) {
+    state->free_count--;
+  } else {
+    state->slot_count++;
+  }
+  return slot;
+}
+
+void xiol_push_anchored(lua_State *L, const xiol_state *state, int slot) {
+  xiol_push_ref(L, state, XIOL_REF_ANCHORS);
+  lua_rawgeti(L, -1, slot);
+  lua_remove(L, -2);
+}
+
+void xiol_unanchor(lua_State *L, xiol_state *state, int slot) {
+  if (slot == 0) return;
+  xiol_push_ref(L, state, XIOL_REF_ANCHORS);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, slot); /* the slot exists: this allocates nothing */
+  lua_pop(L, 1);
+  state->free_slots[state->free_count++] = slot;
+}
+
+void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions) {
+  (void)state;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  luaL_setfuncs(L, functions, 1);
+}
+
+void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                     const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
+                     lua_CFunction gc) {
+  const luaL_Reg metamethods[] = {{"__tostring", tostring}, {"__gc", gc}, {NULL, NULL}};
+  const luaL_Reg *from = metamethods;
+  lua_newtable(L);
+  for (; from->name != NULL; from++) {
+    if (from->func == NULL) continue;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    lua_pushcclosure(L, from->func, 1);
+    lua_setfield(L, -2, from->name);
+  }
+  lua_pushstring(L, kind->name);
+  lua_setfield(L, -2, "__name");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  lua_newtable(L);
+  xiol_set_functions(L, state, methods);
+  lua_pushcclosure(L, index, 2);
+  lua_setfield(L, -2, "__index");
+}
+
+bool xiol_push_hook(lua_State *L, const xiol_state *state, const char *name) {
+  xiol_push_ref(L, state, XIOL_REF_HOOKS);
+  bool found = lua_getfield(L, -1, name) == LUA_TFUNCTION;
+  lua_remove(L, -2);
+  if (!found) lua_pop(L, 1);
+  return found;
+}
+
+/* Pops a value into the registry under `ref`. */
+static void keep(lua_State *L, xiol_state *state, xiol_ref ref) {
+  state->refs[ref] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static void keep_weak_table(lua_State *L, xiol_state *state, xiol_ref ref) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  keep(L, state, ref);
+}
+
+static void keep_function(lua_State *L, xiol_state *state, xiol_ref ref, lua_CFunction f) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  lua_pushcclosure(L, f, 1);
+  keep(L, state, ref);
+}
+
+/* Makes the state and keeps it in the registry. */
+static xiol_state *new_state(lua_State *L) {
+  xiol_state *state = lua_newuserdatauv(L, sizeof *state, 0);
+  memset(state, 0, sizeof *state);
+  state->alloc.resize = lua_getallocf(L, &state->alloc.context);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  state->main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, state_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+  static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_COROUTINES, XIOL_REF_RECENT,
+                                    XIOL_REF_HOOKS};
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    lua_newtable(L);
+    keep(L, state, tables[i]);
+  }
+  keep_weak_table(L, state, XIOL_REF_TRACES);
+  lua_pushliteral(L, "not enough memory");
+  keep(L, state, XIOL_REF_MEMORY);
+  keep_function(L, state, XIOL_REF_TASK_MAIN, xiol_task_main);
+  keep_function(L, state, XIOL_REF_HANDLER, xiol_handler);
+  keep_function(L, state, XIOL_REF_PACK, xiol_pack_results);
+  keep_function(L, state, XIOL_REF_JUDGE, xiol_judge_error);
+  keep_function(L, state, XIOL_REF_MAKE_COROUTINE, xiol_make_coroutine);
+  keep_function(L, state, XIOL_REF_MAKE_DEADLOCK, xiol_make_deadlock);
+  return state;
+}
+
+/* hook(name, f): the Lua floor gives a function that this floor calls. */
+static int l_hook(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  const char *name = luaL_checkstring(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  xiol_push_ref(L, state, XIOL_REF_HOOKS);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, name);
+  return 0;
+}
+
+/* sources(prefix): the sources of xio's own Lua files begin so; traces leave them out. */
+static int l_sources(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  const char *prefix = luaL_checklstring(L, 1, &state->lua_prefix_length);
+  lua_settop(L, 1);
+  xiol_push_ref(L, state, XIOL_REF_HOOKS);
+  lua_insert(L, 1);
+  lua_setfield(L, 1, "sources");
+  state->lua_prefix = prefix;
+  return 0;
+}
+
+static const luaL_Reg open_functions[] = {
+    {"hook", l_hook}, {"sources", l_sources}, {NULL, NULL}};
+
+int luaopen_xio_core(lua_State *L) {
+  luaL_checkversion(L);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) != LUA_TNIL) return 1;
+  lua_pop(L, 1);
+  xiol_state *state = new_state(L);
+  lua_newtable(L);
+  const luaL_Reg *const lists[] = {
+      open_functions,      xiol_wait_functions,  xiol_cancel_functions,
+      xiol_error_functions, xiol_task_functions,  xiol_scope_functions,
+      xiol_group_functions, xiol_run_functions,   xiol_protect_functions,
+      xiol_census_functions};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    xiol_set_functions(L, state, lists[i]);
+  }
+  lua_pushliteral(L, XIO_VERSION);
+  lua_setfield(L, -2, "version");
+  /* each of these finds the module's table at the top and leaves it there */
+  xiol_open_error(L, state);
+  xiol_open_cancel(L, state);
+  xiol_open_task(L, state);
+  xiol_open_scope(L, state);
+  xiol_open_group(L, state);
+  xiol_open_run(L, state);
+  xiol_open_generator(L, state);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
+  return 1;
+}
+
+const char *xio_version(void) {
+  return XIO_VERSION;
+}

@@ -1,0 +1,368 @@
+/* run: loops as Lua sees them: xio.run, and runtimes that a host drives by hand.
+ *
+ * A runtime is a userdata made before anything that lives in it, so that lua_close, which
+ * collects in the reverse order, finds it after its scopes and groups. While it is driven,
+ * `driver` is the Lua thread whose C frame drives it, and the state knows it as the current
+ * runtime; a run inside a task of another runtime blocks that one meanwhile. Nothing that
+ * is called while the core runs may raise. Loop's thread. */
+#include <string.h>
+
+#include "binding.h"
+
+const xiol_kind xiol_kind_runtime = {"xio.Runtime"};
+
+#define GRACE_DEFAULT_NS (5 * INT64_C(1000000000))
+
+/* -- opening and closing -------------------------------------------------------------------- */
+
+/* Reads run's options at `index` (0: none) into the runtime and the loop's options. */
+static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opts, int index,
+                         const char *function) {
+  static const char *const allowed[] = {"name",  "clock",  "seed",  "signals",
+                                        "grace", "errors", "debug", NULL};
+  runtime->grace_ns = GRACE_DEFAULT_NS;
+  if (index == 0) return;
+  xiol_check_fields(L, index, allowed, function);
+  xiol_check_option_string(L, index, "name", function);
+  xiol_check_option_string(L, index, "clock", function);
+  if (lua_getfield(L, index, "clock") == LUA_TSTRING) {
+    const char *clock = lua_tostring(L, -1);
+    opts->virtual_clock = strcmp(clock, "virtual") == 0;
+    if (!opts->virtual_clock && strcmp(clock, "real") != 0) {
+      xiol_fail(L, "bad argument #%d to '%s' (option 'clock': \"real\" or \"virtual\" "
+                 "expected, got \"%s\")", index, function, clock);
+    }
+  }
+  lua_pop(L, 1);
+  lua_Integer seed = 0;
+  opts->seeded = xiol_option_integer(L, index, "seed", LUA_MININTEGER, &seed, function);
+  opts->seed = (uint64_t)seed;
+  int64_t grace = 0;
+  if (xiol_option_seconds(L, index, "grace", &grace, function)) {
+    if (grace < 0) {
+      xiol_fail(L, "bad argument #%d to '%s' (option 'grace': seconds of at least 0 "
+                 "expected)", index, function);
+    }
+    runtime->grace_ns = grace;
+  }
+  runtime->errors = xiol_option_errors(L, index, function);
+  runtime->no_places = !xiol_option_boolean(L, index, "debug", true, function);
+  runtime->signals = (int8_t)(xiol_option_boolean(L, index, "signals", true, function) ? 1 : 0);
+  if (lua_getfield(L, index, "signals") == LUA_TNIL) runtime->signals = -1;
+  lua_pop(L, 1);
+  if (lua_getfield(L, index, "name") == LUA_TSTRING) {
+    runtime->name = xiol_anchor(L, runtime->state);
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
+/* Pushes a runtime with an open loop; its options are at `index` (0: none). */
+static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
+                                  const char *function) {
+  luaL_checkstack(L, 16, NULL);
+  xiol_runtime *runtime = lua_newuserdatauv(L, sizeof *runtime, 0);
+  memset(runtime, 0, sizeof *runtime);
+  runtime->kind = &xiol_kind_runtime;
+  runtime->state = state;
+  runtime->signals = -1;
+  xiol_push_ref(L, state, XIOL_REF_RUNTIME);
+  lua_setmetatable(L, -2);
+  xio_loop_opts opts = {.alloc = state->alloc};
+  read_options(L, runtime, &opts, index, function);
+  int status = xio_loop_open(&runtime->loop, &opts);
+  if (status != XIO_OK) {
+    runtime->loop = NULL;
+    xiol_fail(L, status == XIO_ENOMEM ? "not enough memory" : "%s: cannot open a loop: %s",
+               function, uv_strerror(status));
+  }
+  state->live.loops++;
+  return runtime;
+}
+
+/* Closes the loop; what lives is let go of without being run. */
+static void close_loop(xiol_runtime *runtime) {
+  xio_loop *loop = runtime->loop;
+  lua_State *L = runtime->state->main;
+  if (runtime->name != 0 && lua_checkstack(L, 4)) {
+    xiol_unanchor(L, runtime->state, runtime->name);
+    runtime->name = 0;
+  }
+  if (loop == NULL) return;
+  runtime->loop = NULL;
+  xiol_drop_values(runtime->state, &loop->root.scope);
+  xio_loop_close(loop);
+  runtime->state->live.loops--;
+}
+
+/* -- driving ---------------------------------------------------------------------------------- */
+
+typedef struct driving {
+  xiol_runtime *runtime;
+  lua_State *top;
+  bool waitable;
+} driving;
+
+/* The Lua thread L drives the runtime from now on. */
+static driving begin_driving(lua_State *L, xiol_runtime *runtime) {
+  xiol_state *state = runtime->state;
+  driving before = {state->runtime, state->top, state->waitable};
+  runtime->driver = L;
+  runtime->outer = state->runtime;
+  state->runtime = runtime;
+  state->top = NULL;
+  return before;
+}
+
+static void end_driving(xiol_runtime *runtime, driving before) {
+  xiol_state *state = runtime->state;
+  runtime->driver = NULL;
+  runtime->outer = NULL;
+  state->runtime = before.runtime;
+  state->top = before.top;
+  state->waitable = before.waitable;
+}
+
+/* Makes the deadlock error of the runtime given as a light userdata. Called protected. */
+int xiol_make_deadlock(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_runtime *runtime = lua_touserdata(L, 1);
+  const char *plain = "deadlock: every task waits, and nothing outside can wake one";
+  lua_pushstring(L, plain);
+  if (xiol_push_hook(L, state, "deadlock")) {
+    xiol_push_census(L, state, runtime);
+    lua_call(L, 1, 1);
+    lua_pushfstring(L, "%s%s", plain, luaL_tolstring(L, -1, NULL));
+    lua_replace(L, 2);
+    lua_settop(L, 2);
+  }
+  xiol_push_error(L, state, "EDEADLK", "run");
+  runtime->deadlock = xiol_anchor(L, state);
+  return 0;
+}
+
+/* Nothing can wake any task: the first time, the root is cancelled with an error that tells
+ * of it; then shields no longer hold. False: that did not help either. */
+static bool break_deadlock(lua_State *L, xiol_runtime *runtime) {
+  xiol_state *state = runtime->state;
+  xio_scope *root = &runtime->loop->root.scope;
+  runtime->deadlocks++;
+  if (runtime->deadlocks == 1) {
+    xiol_push_ref(L, state, XIOL_REF_MAKE_DEADLOCK);
+    lua_pushlightuserdata(L, runtime);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+    if (xio_scope_cancel(root, XIO_SOURCE_FAILURE)) return true;
+    runtime->deadlocks++;
+  }
+  if (runtime->deadlocks == 2) {
+    xio_scope_lift_all(root);
+    return true;
+  }
+  return false;
+}
+
+/* Runs until no task lives. What still lives after that could not be ended. */
+static void drive(lua_State *L, xiol_runtime *runtime) {
+  driving before = begin_driving(L, runtime);
+  while (xio_loop_run(runtime->loop) == XIO_EDEADLK && break_deadlock(L, runtime)) {
+    continue;
+  }
+  end_driving(runtime, before);
+}
+
+/* Pushes the list of the root group's errors; returns how many. */
+static int collect_errors(lua_State *L, xiol_runtime *runtime) {
+  xiol_state *state = runtime->state;
+  int body = 0;
+  if (runtime->deadlock != 0) {
+    xiol_push_anchored(L, state, runtime->deadlock);
+    xiol_unanchor(L, state, runtime->deadlock);
+    runtime->deadlock = 0;
+    body = lua_gettop(L);
+  } else if (runtime->deadlocks != 0) {
+    xiol_push_ref(L, state, XIOL_REF_MEMORY);
+    body = lua_gettop(L);
+  }
+  runtime->deadlocks = 0;
+  return xiol_collect_errors(L, &runtime->loop->root, body, 0);
+}
+
+/* Spawns the main function at `first` and its arguments; its handle is pushed there. */
+static void spawn_main(lua_State *L, xiol_runtime *runtime, int first,
+                       const char *function) {
+  xiol_spawn how = {
+      .runtime = runtime, .group = &runtime->loop->root, .function = function};
+  xiol_spawn_from(L, runtime->state, how, first);
+}
+
+/* run([options,] f, ...) */
+static int l_run(lua_State *L) {
+  static const char function[] = "xio.run";
+  xiol_state *state = xiol_state_of(L);
+  bool options = xiol_has_options(L, 1);
+  if (!options) {
+    lua_pushnil(L);
+    lua_insert(L, 1);
+  }
+  if (!xiol_callable(L, 2)) {
+    if (!options) lua_remove(L, 1);
+    xiol_check_callable(L, options ? 2 : 1, function);
+  }
+  xiol_runtime *runtime = push_runtime(L, state, options ? 1 : 0, function);
+  lua_replace(L, 1);
+  spawn_main(L, runtime, 2, function); /* the frame: [1] runtime, [2] main's handle */
+  drive(L, runtime);
+  int errors = collect_errors(L, runtime);
+  uint8_t mode = runtime->errors;
+  close_loop(runtime);
+  if (errors != 0) return xiol_raise_errors(L, state, mode);
+  xiol_task_handle *handle = lua_touserdata(L, 2);
+  return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, 2) : 0;
+}
+
+/* -- runtimes driven by hand ------------------------------------------------------------------ */
+
+/* new([options]) */
+static int l_new(lua_State *L) {
+  static const char function[] = "xio.new";
+  lua_settop(L, 1);
+  if (!lua_isnil(L, 1) && !lua_istable(L, 1)) xiol_type_error(L, function, 1, "table");
+  push_runtime(L, xiol_state_of(L), lua_isnil(L, 1) ? 0 : 1, function);
+  return 1;
+}
+
+static xiol_runtime *check_open(lua_State *L, const char *function) {
+  xiol_runtime *runtime = xiol_check(L, 1, &xiol_kind_runtime, function);
+  if (runtime->loop == NULL) xiol_fail(L, "%s: the runtime is closed", function);
+  return runtime;
+}
+
+static xiol_runtime *check_idle(lua_State *L, const char *function) {
+  xiol_runtime *runtime = check_open(L, function);
+  if (runtime->driver != NULL) {
+    xiol_fail(L, "%s: the runtime is being driven already", function);
+  }
+  return runtime;
+}
+
+/* The root group has ended: raises its errors, and makes room for the next. */
+static void renew(lua_State *L, xiol_runtime *runtime) {
+  int errors = collect_errors(L, runtime);
+  xiol_drop_values(runtime->state, &runtime->loop->root.scope);
+  xio_loop_renew(runtime->loop);
+  if (errors != 0) xiol_raise_errors(L, runtime->state, runtime->errors);
+  lua_pop(L, 1);
+}
+
+static int runtime_run(lua_State *L) {
+  static const char function[] = "runtime:run";
+  xiol_runtime *runtime = check_idle(L, function);
+  xiol_check_callable(L, 2, function);
+  spawn_main(L, runtime, 2, function);
+  drive(L, runtime);
+  if (runtime->loop->root.live != 0) {
+    int errors = collect_errors(L, runtime);
+    close_loop(runtime);
+    if (errors != 0) return xiol_raise_errors(L, runtime->state, runtime->errors);
+  }
+  renew(L, runtime);
+  xiol_task_handle *handle = lua_touserdata(L, 2);
+  return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, 2) : 0;
+}
+
+static int runtime_spawn(lua_State *L) {
+  static const char function[] = "runtime:spawn";
+  xiol_runtime *runtime = check_open(L, function);
+  spawn_main(L, runtime, 2, function);
+  return 1;
+}
+
+static int runtime_step(lua_State *L) {
+  static const char function[] = "runtime:step";
+  xiol_runtime *runtime = check_idle(L, function);
+  int64_t timeout = lua_isnoneornil(L, 2) ? 0 : xiol_check_seconds(L, 2, false, function);
+  lua_settop(L, 1);
+  driving before = begin_driving(L, runtime);
+  bool stalled = false;
+  bool more = xio_loop_step(runtime->loop, timeout, &stalled);
+  end_driving(runtime, before);
+  if (!more) renew(L, runtime);
+  lua_pushboolean(L, more);
+  lua_pushboolean(L, stalled);
+  return 2;
+}
+
+static int runtime_fd(lua_State *L) {
+  lua_pushinteger(L, uv_backend_fd(check_open(L, "runtime:fd")->loop->uv));
+  return 1;
+}
+
+static int runtime_timeout(lua_State *L) {
+  int64_t ns = xio_loop_timeout(check_open(L, "runtime:timeout")->loop);
+  lua_pushnumber(L, xiol_to_seconds(ns));
+  return 1;
+}
+
+/* close(): cancels what lives, runs its cleanup, raises its errors. */
+static int runtime_close(lua_State *L) {
+  static const char function[] = "runtime:close";
+  xiol_runtime *runtime = xiol_check(L, 1, &xiol_kind_runtime, function);
+  lua_settop(L, 1);
+  if (runtime->loop == NULL) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  check_idle(L, function);
+  luaL_checkstack(L, 16, NULL);
+  xio_scope_cancel(&runtime->loop->root.scope, XIO_SOURCE_SHUTDOWN);
+  drive(L, runtime);
+  int errors = collect_errors(L, runtime);
+  close_loop(runtime);
+  if (errors != 0) return xiol_raise_errors(L, runtime->state, runtime->errors);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int runtime_gc(lua_State *L) {
+  xiol_runtime *runtime = xiol_test(L, 1, &xiol_kind_runtime);
+  if (runtime != NULL) close_loop(runtime);
+  return 0;
+}
+
+static int runtime_index(lua_State *L) {
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(2));
+  if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING) return 1;
+  xiol_runtime *runtime = xiol_check(L, 1, &xiol_kind_runtime, "runtime.__index");
+  if (strcmp(lua_tostring(L, 2), "name") == 0 && runtime->name != 0) {
+    xiol_push_anchored(L, runtime->state, runtime->name);
+  }
+  return 1;
+}
+
+static int runtime_tostring(lua_State *L) {
+  xiol_runtime *runtime = xiol_check(L, 1, &xiol_kind_runtime, "runtime.__tostring");
+  if (runtime->loop == NULL) {
+    lua_pushliteral(L, "runtime (closed)");
+  } else {
+    lua_pushfstring(L, "runtime (%d tasks)", (int)runtime->loop->root.live);
+  }
+  return 1;
+}
+
+const luaL_Reg xiol_run_functions[] = {{"run", l_run}, {"new", l_new}, {NULL, NULL}};
+
+void xiol_open_run(lua_State *L, xiol_state *state) {
+  static const luaL_Reg methods[] = {{"run", runtime_run},         {"spawn", runtime_spawn},
+                                     {"step", runtime_step},       {"fd", runtime_fd},
+                                     {"timeout", runtime_timeout}, {"close", runtime_close},
+                                     {NULL, NULL}};
+  xiol_make_class(L, state, &xiol_kind_runtime, methods, runtime_index, runtime_tostring,
+                  runtime_gc);
+  lua_getfield(L, -1, "__index");
+  lua_getupvalue(L, -1, 2);
+  lua_getfield(L, -1, "close");
+  lua_setfield(L, -4, "__close");
+  lua_pop(L, 2);
+  state->refs[XIOL_REF_RUNTIME] = luaL_ref(L, LUA_REGISTRYINDEX);
+}

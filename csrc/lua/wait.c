@@ -1,0 +1,221 @@
+/* wait: where a task may wait, and the waits that need nothing but time.
+ *
+ * xiol_enter decides whether the caller may wait at all: a task runs, the code runs in its
+ * coroutine or in a generator that it drives through our coroutine library, and no C
+ * function that cannot be yielded across lies between. Otherwise the error names what is in
+ * the way. Loop's thread. */
+#include <math.h>
+#include <string.h>
+
+#include "binding.h"
+
+xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function) {
+  xiol_runtime *runtime = state->runtime;
+  if (XIO_UNLIKELY(runtime == NULL || runtime->loop->queue.running == NULL)) {
+    xiol_fail(L, "%s: not inside xio.run", function);
+  }
+  return xiol_task_of(runtime->loop->queue.running);
+}
+
+/* Pushes the name of the function of `ar`, which has "n" and "f" (on the stack) done. */
+static void push_function_name(lua_State *L, lua_Debug *ar) {
+  if (ar->namewhat[0] == 'm') {
+    lua_pushfstring(L, strcmp(ar->name, "__gc") == 0 || strcmp(ar->name, "gc") == 0
+                           ? "a finalizer (%s)"
+                           : "the metamethod '%s'",
+                    ar->name);
+    return;
+  }
+  /* libraries first: 'table.sort' says more than 'sort' */
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (lua_istable(L, -1) && lua_type(L, -2) == LUA_TSTRING) {
+      lua_pushnil(L);
+      while (lua_next(L, -2) != 0) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_rawequal(L, -1, -6)) {
+          const char *library = lua_tostring(L, -4);
+          const char *name = lua_tostring(L, -2);
+          if (strcmp(library, "_G") == 0) {
+            lua_pushfstring(L, "'%s'", name);
+          } else {
+            lua_pushfstring(L, "'%s.%s'", library, name);
+          }
+          return;
+        }
+        lua_pop(L, 1);
+      }
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  if (ar->name != NULL) {
+    lua_pushfstring(L, "'%s'", ar->name);
+  } else {
+    lua_pushliteral(L, "a C function");
+  }
+}
+
+/* Raises: `function` cannot wait because of the C function nearest below it. */
+static int cannot_wait(lua_State *L, const char *function) {
+  lua_Debug ar;
+  luaL_checkstack(L, 20, NULL);
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Snf", &ar);
+    bool by_collector = strcmp(ar.namewhat, "metamethod") == 0 && ar.name != NULL &&
+                        strstr(ar.name, "gc") != NULL;
+    if (ar.what[0] == 'C' || by_collector) {
+      push_function_name(L, &ar);
+      const char *what = lua_tostring(L, -1);
+      /* the line that called it: the nearest Lua function below */
+      for (int below = level + (by_collector ? 0 : 1); lua_getstack(L, below, &ar); below++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0) {
+          return xiol_fail(L, "%s: cannot wait inside %s, called at %s:%d", function, what,
+                            ar.short_src, ar.currentline);
+        }
+      }
+      return xiol_fail(L, "%s: cannot wait inside %s", function, what);
+    }
+    lua_pop(L, 1);
+  }
+  return xiol_fail(L, "%s: cannot wait here: a C function that cannot be yielded across "
+                    "lies between this coroutine and its task", function);
+}
+
+xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function) {
+  xiol_task *task = xiol_running(L, state, function);
+  if (XIO_UNLIKELY(L != state->top && state->closing != 0)) {
+    xiol_fail(L, "%s: cannot wait inside a <close> handler that coroutine.close runs",
+              function);
+  }
+  if (XIO_UNLIKELY(L != state->top)) {
+    xiol_fail(L, "%s: cannot wait in this coroutine: it was resumed by a function of the "
+               "coroutine library that was taken before xio was loaded", function);
+  }
+  if (XIO_UNLIKELY(task->atomic != 0)) {
+    xiol_fail(L, "%s: cannot wait inside xio.atomic", function);
+  }
+  if (XIO_UNLIKELY(!state->waitable || !lua_isyieldable(L))) cannot_wait(L, function);
+  return task;
+}
+
+void xiol_check_cancelled(lua_State *L, xiol_state *state, xiol_task *task, int status) {
+  if (XIO_UNLIKELY(status == XIO_ECANCELED)) xiol_raise_cancelled(L, state, task);
+}
+
+void xiol_look_at_clock(xiol_task *task) {
+  xio_clock_expire(task->core.wait.queue->clock);
+}
+
+/* The second half of a wait without result. */
+static int finish_wait(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  xiol_check_cancelled(L, state, task, task->core.wait.status);
+  return 0;
+}
+
+/* The second half of a pause. */
+static int finish_pause(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  xiol_check_cancelled(L, state, task, xio_task_finish_pause(&task->core));
+  return 0;
+}
+
+static int l_checkpoint(lua_State *L) {
+  xiol_task *task = xiol_enter(L, xiol_state_of(L), "xio.checkpoint");
+  xio_task_pause(&task->core);
+  return xiol_yield(L, 0, finish_pause);
+}
+
+static int sleep_until_ns(lua_State *L, xiol_task *task, int64_t at) {
+  if (xio_task_begin(&task->core) == XIO_OK &&
+      xio_task_sleep(&task->core, at) != XIO_OK) {
+    return luaL_error(L, "not enough memory");
+  }
+  return xiol_yield(L, 0, finish_wait);
+}
+
+static int l_sleep(lua_State *L) {
+  int64_t ns = xiol_check_seconds(L, 1, false, "xio.sleep");
+  xiol_task *task = xiol_enter(L, xiol_state_of(L), "xio.sleep");
+  if (ns <= 0) {
+    xio_task_pause(&task->core);
+    return xiol_yield(L, 0, finish_pause);
+  }
+  return sleep_until_ns(L, task, xio_clock_after(task->core.wait.queue->clock, ns));
+}
+
+static int l_sleep_until(lua_State *L) {
+  int64_t at = xiol_check_seconds(L, 1, false, "xio.sleep_until");
+  xiol_task *task = xiol_enter(L, xiol_state_of(L), "xio.sleep_until");
+  if (at <= xio_clock_now(task->core.wait.queue->clock)) {
+    xio_task_pause(&task->core);
+    return xiol_yield(L, 0, finish_pause);
+  }
+  return sleep_until_ns(L, task, at);
+}
+
+static int l_sleep_forever(lua_State *L) {
+  xiol_task *task = xiol_enter(L, xiol_state_of(L), "xio.sleep_forever");
+  return sleep_until_ns(L, task, XIO_NEVER);
+}
+
+static int l_now(lua_State *L) {
+  xiol_task *task = xiol_running(L, xiol_state_of(L), "xio.now");
+  lua_pushnumber(L, xiol_to_seconds(xio_clock_now(task->core.wait.queue->clock)));
+  return 1;
+}
+
+static int l_deadline(lua_State *L) {
+  xiol_task *task = xiol_running(L, xiol_state_of(L), "xio.deadline");
+  lua_pushnumber(L, xiol_to_seconds(xio_scope_effective_deadline(task->core.wait.scope)));
+  return 1;
+}
+
+static int l_check(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_running(L, state, "xio.check");
+  xiol_look_at_clock(task);
+  if (task->core.wait.scope->effective) return xiol_raise_cancelled(L, state, task);
+  return 0;
+}
+
+static int l_cancelled(lua_State *L) {
+  xiol_task *task = xiol_running(L, xiol_state_of(L), "xio.cancelled");
+  xiol_look_at_clock(task);
+  lua_pushboolean(L, task->core.wait.scope->effective);
+  return 1;
+}
+
+/* enter(name): raises unless the caller may wait, in the name of the function `name`. */
+static int l_enter(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  xiol_enter(L, xiol_state_of(L), name);
+  return 0;
+}
+
+/* in_task(): whether the caller runs in a task that may wait. */
+static int l_in_task(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  lua_pushboolean(L, state->runtime != NULL && state->runtime->loop->queue.running != NULL);
+  return 1;
+}
+
+const luaL_Reg xiol_wait_functions[] = {{"checkpoint", l_checkpoint},
+                                        {"sleep", l_sleep},
+                                        {"sleep_until", l_sleep_until},
+                                        {"sleep_forever", l_sleep_forever},
+                                        {"now", l_now},
+                                        {"deadline", l_deadline},
+                                        {"check", l_check},
+                                        {"cancelled", l_cancelled},
+                                        {"in_task", l_in_task},
+                                        {"enter", l_enter},
+                                        {NULL, NULL}};
