@@ -1,0 +1,50 @@
+--- xio: structured concurrency for Lua 5.4.
+--
+-- This module is what `require "xio"` gives: the functions of the C module, the sugar
+-- written in Lua, and further modules that are loaded when first used. It holds no state.
+
+local core = require "xio.core"
+
+-- The sources of these files begin with this; tracebacks leave their frames out.
+local here = debug.getinfo(1, "S").source
+core.sources((here:gsub("init%.lua$", "")))
+
+---@class xio
+local xio = {}
+
+-- Functions of the C module that are public as they are.
+for _, name in ipairs {
+  "run", "new", "spawn", "group", "current",
+  "scope", "new_scope", "move_on_after", "move_on_at", "fail_after", "fail_at",
+  "shield", "cleanup",
+  "sleep", "sleep_until", "sleep_forever", "now", "deadline",
+  "checkpoint", "check", "cancelled", "atomic",
+  "is_cancelled", "is_timeout", "is_interrupted", "pcall", "xpcall",
+} do
+  xio[name] = core[name]
+end
+
+xio.timeout = core.fail_after
+
+xio._VERSION = "xio " .. core.version
+
+local function include(name)
+  for key, value in pairs(require(name)) do xio[key] = value end
+end
+
+include "xio.error"
+include "xio.combine"
+include "xio.tree"
+
+-- Modules that are fields of xio, loaded when first used.
+local lazy = { testing = "xio.testing" }
+
+return setmetatable(xio, {
+  __index = function(self, name)
+    local module = lazy[name]
+    if module == nil then return nil end
+    local value = require(module)
+    rawset(self, name, value)
+    return value
+  end,
+})

@@ -1,0 +1,58 @@
+--- tree: all tasks of a run, with what each waits for, as a table that prints as a drawing.
+
+local core = require "xio.core"
+
+local module = {}
+
+local tree_type = { __name = "xio.Tree" }
+
+local function line_of(node)
+  local parts = { node.name, " (", node.status }
+  if node.cancelled then parts[#parts + 1] = ", cancelled" end
+  if node.daemon then parts[#parts + 1] = ", daemon" end
+  parts[#parts + 1] = ")"
+  if node.waits then
+    parts[#parts + 1] = ": " .. node.waits
+    if node.left then parts[#parts + 1] = (" %.3g s"):format(node.left) end
+  end
+  if node.where then parts[#parts + 1] = " at " .. node.where end
+  return table.concat(parts)
+end
+
+local function draw(node, prefix, lines)
+  for i, child in ipairs(node) do
+    local last = i == #node
+    lines[#lines + 1] = prefix .. (last and "└─ " or "├─ ") .. line_of(child)
+    draw(child, prefix .. (last and "   " or "│  "), lines)
+  end
+end
+
+function tree_type.__tostring(tree)
+  local lines = { ("%s: %d task%s"):format(tree.name, tree.count,
+    tree.count == 1 and "" or "s") }
+  draw(tree, "", lines)
+  return table.concat(lines, "\n")
+end
+
+--- All live tasks, of the current run or of the runtime `rt`, at this moment.
+---
+--- The table has `name` (of the run) and `count`; its list part holds the tasks of the root
+--- group, and each task's list part the tasks whose groups it has opened. A task has `task`
+--- (the handle), `name`, `status`, `waits` (what it does: "sleep", "await" …), `left`
+--- (seconds until its own time limit), `where` (file:line), `spawned` (file:line), `daemon`
+--- and `cancelled`. Raises outside of a run when no runtime is given.
+---@param rt? table a runtime of xio.new
+---@return table tree whose `tostring` is a drawing
+function module.tree(rt)
+  local tasks = core.tasks(rt)
+  local tree = setmetatable({ name = tasks.name or "run", count = #tasks }, tree_type)
+  local nodes = {}
+  for _, task in ipairs(tasks) do nodes[task.id] = task end
+  for _, task in ipairs(tasks) do
+    local parent = nodes[task.parent] or tree
+    parent[#parent + 1] = task
+  end
+  return tree
+end
+
+return module
