@@ -1,0 +1,42 @@
+# Install rules, the pkg-config file, the CMake package, and the target `uninstall`.
+# Everything goes below CMAKE_INSTALL_PREFIX and honours DESTDIR.
+include(CMakePackageConfigHelpers)
+
+set(XIO_INSTALL_LUADIR "${CMAKE_INSTALL_DATADIR}/lua/5.4" CACHE STRING
+  "Where Lua modules go, relative to the prefix")
+set(XIO_INSTALL_LUACDIR "lib/lua/5.4" CACHE STRING
+  "Where C modules for Lua go, relative to the prefix")
+set(cmakedir "${CMAKE_INSTALL_LIBDIR}/cmake/xio")
+set(pkgconfigdir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+install(TARGETS xio RUNTIME)
+install(TARGETS xio-shared xio-static EXPORT xio LIBRARY ARCHIVE)
+install(TARGETS xio_module LIBRARY DESTINATION "${XIO_INSTALL_LUACDIR}/xio")
+foreach(file IN LISTS XIO_LUA_MODULES)
+  string(REGEX REPLACE "^lua/" "" path "${file}")
+  cmake_path(GET path PARENT_PATH parent)
+  install(FILES "${file}" DESTINATION "${XIO_INSTALL_LUADIR}/${parent}")
+endforeach()
+install(DIRECTORY csrc/include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+
+# xio.pc finds its prefix from its own place.
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+  BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE XIO_PC_TO_PREFIX)
+configure_file(cmake/xio.pc.in "${PROJECT_BINARY_DIR}/generated/xio.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/generated/xio.pc" DESTINATION "${pkgconfigdir}")
+
+configure_package_config_file(cmake/xioConfig.cmake.in
+  "${PROJECT_BINARY_DIR}/generated/xioConfig.cmake" INSTALL_DESTINATION "${cmakedir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/generated/xioConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${PROJECT_BINARY_DIR}/generated/xioConfig.cmake"
+  "${PROJECT_BINARY_DIR}/generated/xioConfigVersion.cmake" DESTINATION "${cmakedir}")
+install(EXPORT xio NAMESPACE xio:: FILE xioTargets.cmake DESTINATION "${cmakedir}")
+
+if(PROJECT_IS_TOP_LEVEL)
+  add_custom_target(uninstall
+    COMMAND "${CMAKE_COMMAND}" "-DMANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt"
+            -P "${PROJECT_SOURCE_DIR}/cmake/uninstall_script.cmake"
+    COMMENT "Removing what was installed" VERBATIM)
+endif()

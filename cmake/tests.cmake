@@ -1,0 +1,83 @@
+# What ctest runs. Every test prints TAP, so that tools/test can count single tests.
+# Labels: unit, sim, torture, spec, example, check; `slow` as well where it takes seconds.
+pkg_check_modules(XIO_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+find_program(XIO_LUA_PROGRAM NAMES lua5.4 lua REQUIRED)
+find_program(XIO_BUSTED_PROGRAM busted REQUIRED)
+find_program(XIO_LUACHECK_PROGRAM luacheck REQUIRED)
+
+set(test_environment
+  "CMOCKA_MESSAGE_OUTPUT=TAP"
+  "XIO_BUILD_DIR=${PROJECT_BINARY_DIR}"
+  "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
+  "UBSAN_OPTIONS=print_stacktrace=1"
+  "TSAN_OPTIONS=second_deadlock_stack=1")
+# A plain Lua that loads the module must have the sanitizer's library from its start, and
+# so have the shells that specs start, whose leaks are not ours: the interpreter's run of
+# the same specs looks for leaks.
+set(module_environment "")
+if(XIO_SANITIZE)
+  string(REGEX MATCH "address|thread" sanitizer "${XIO_SANITIZE}")
+  string(SUBSTRING "${sanitizer}" 0 1 letter)
+  execute_process(COMMAND "${CMAKE_C_COMPILER}" -print-file-name=lib${letter}san.so
+    OUTPUT_VARIABLE XIO_SANITIZER_LIBRARY OUTPUT_STRIP_TRAILING_WHITESPACE)
+  list(APPEND module_environment
+    "LD_PRELOAD=${XIO_SANITIZER_LIBRARY}" "ASAN_OPTIONS=detect_leaks=0")
+endif()
+
+# Adds the test `name` with a label, environment and time limit (seconds).
+function(xio_add_test name labels timeout)
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "" "COMMAND;ENVIRONMENT")
+  add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
+    ENVIRONMENT "${test_environment};${arg_ENVIRONMENT}")
+endfunction()
+
+# Builds one cmocka program per file; `test_heap.c` becomes the test `<label>.heap`.
+function(xio_add_programs label labels timeout)
+  foreach(file IN LISTS ARGN)
+    cmake_path(GET file STEM stem)
+    add_executable(${label}_${stem} ${file})
+    target_link_libraries(${label}_${stem} PRIVATE
+      xio-compile xio-test-support PkgConfig::XIO_CMOCKA)
+    set_target_properties(${label}_${stem} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
+    string(REGEX REPLACE "^test_" "" noun "${stem}")
+    xio_add_test(${label}.${noun} "${labels}" ${timeout} COMMAND ${label}_${stem})
+  endforeach()
+endfunction()
+
+add_library(xio-test-support INTERFACE)
+target_sources(xio-test-support INTERFACE ${XIO_TEST_SUPPORT_SOURCES})
+target_link_libraries(xio-test-support INTERFACE xio-core)
+xio_add_programs(unit "unit" 60 ${XIO_UNIT_TESTS})
+xio_add_programs(sim "sim;slow" 300 ${XIO_SIM_TESTS})
+xio_add_programs(torture "torture;slow" 300 ${XIO_TORTURE_TESTS})
+foreach(file IN LISTS XIO_TORTURE_TESTS)
+  cmake_path(GET file STEM stem)
+  target_sources(torture_${stem} PRIVATE $<TARGET_OBJECTS:xio-binding>)
+  target_include_directories(torture_${stem} PRIVATE csrc/include)
+  target_include_directories(torture_${stem} SYSTEM PRIVATE ${XIO_LUA_INCLUDE_DIRS})
+  target_link_libraries(torture_${stem} PRIVATE ${XIO_LUA_ARCHIVE} m ${CMAKE_DL_LIBS})
+endforeach()
+
+# The specs twice: the module in a plain Lua, and inside the interpreter's main task.
+xio_add_test(spec.module "spec" 300
+  COMMAND tools/with_module "${PROJECT_BINARY_DIR}"
+          "${XIO_LUA_PROGRAM}" "${XIO_BUSTED_PROGRAM}" -o TAP
+  ENVIRONMENT ${module_environment})
+xio_add_test(spec.interpreter "spec" 300
+  COMMAND xio "${XIO_BUSTED_PROGRAM}" -o TAP)
+
+xio_add_test(examples "example" 300
+  COMMAND "${XIO_LUA_PROGRAM}" tools/run_examples $<TARGET_FILE:xio>)
+
+if(NOT XIO_SANITIZE)
+  xio_add_test(check.floors_selftest "check" 60
+    COMMAND "${XIO_LUA_PROGRAM}" tools/check_floors --self-test)
+  xio_add_test(check.floors "check" 60
+    COMMAND "${XIO_LUA_PROGRAM}" tools/check_floors --archive $<TARGET_FILE:xio-core>)
+  xio_add_test(check.sources "check" 60
+    COMMAND "${XIO_LUA_PROGRAM}" tools/check_sources)
+  xio_add_test(check.luacheck "check" 60 COMMAND "${XIO_LUACHECK_PROGRAM}" -q --no-color
+    . .busted .luacheckrc bin/xio tools/check_floors tools/check_sources tools/run_examples)
+endif()
