@@ -1,0 +1,125 @@
+--- The workloads of bench/run on luv, with a coroutine for each task.
+---   lua5.4 luv.lua WORKLOAD SECONDS N
+-- luv has callbacks only. Here is what a program on it writes itself: a task that tells its
+-- group when it ends, a queue of tasks that let others run (drained by an idle handle, so that
+-- events are looked at in between), and a sleep with a timer of its own.
+local uv = require "luv"
+local measure = require "measure"
+
+local workload, seconds, count = measure.arguments(arg)
+
+local function now()
+  return uv.hrtime() * 1e-9
+end
+
+local function resume(task)
+  local ok, err = coroutine.resume(task)
+  if not ok then error(debug.traceback(task, err), 0) end
+end
+
+local ready, idle = {}, uv.new_idle()
+
+local function run_ready()
+  local batch = ready
+  ready = {}
+  for i = 1, #batch do
+    resume(batch[i])
+  end
+  if #ready == 0 then idle:stop() end
+end
+
+--- Lets the other tasks and the loop run.
+local function yield()
+  if #ready == 0 then idle:start(run_ready) end
+  ready[#ready + 1] = coroutine.running()
+  coroutine.yield()
+end
+
+local function sleep(s)
+  local task, timer = coroutine.running(), uv.new_timer()
+  timer:start(math.ceil(s * 1000), 0, function()
+    timer:close()
+    resume(task)
+  end)
+  coroutine.yield()
+end
+
+--- Starts `n` tasks that run `f`, and waits for all.
+local function spawn_and_join(n, f)
+  local left, waiting = n, nil
+  local function body(i)
+    f(i)
+    left = left - 1
+    if left == 0 and waiting then resume(waiting) end
+  end
+  for i = 1, n do
+    local ok, err = coroutine.resume(coroutine.create(body), i)
+    if not ok then error(err, 0) end
+  end
+  if left > 0 then
+    waiting = coroutine.running()
+    coroutine.yield()
+  end
+end
+
+local function empty() end
+
+local function spawn_repeatedly(n)
+  measure.whole(seconds, now, n, function() spawn_and_join(n, empty) end)
+end
+
+--- Calls `f`, and `on_late` if it has not ended after `s` seconds.
+local function with_timeout(s, on_late, f)
+  local timer = uv.new_timer()
+  timer:start(s * 1000, 0, on_late)
+  f()
+  timer:stop()
+  timer:close()
+end
+
+local function sleepers()
+  local asleep, woken = 0, 0
+  local kb, cpu = measure.resident_kb(), os.clock()
+  spawn_and_join(count + 1, function(i)
+    if i <= count then
+      asleep = asleep + 1
+      sleep(measure.pause(seconds, i, count))
+      woken = woken + 1
+    else
+      kb = measure.resident_kb() - kb
+      assert(asleep == count and woken == 0, "some woke before all slept")
+    end
+  end)
+  cpu = os.clock() - cpu
+  measure.report("us", cpu * 1e6 / count)
+  measure.report("kb", kb / count)
+end
+
+local function repeated(tasks, per_task, f)
+  measure.whole(seconds, now, tasks * per_task, function()
+    spawn_and_join(tasks, function()
+      for _ = 1, per_task do f() end
+    end)
+  end)
+end
+
+local workloads = {
+  waves = function() spawn_repeatedly(1000) end,
+  burst = function() spawn_repeatedly(count) end,
+  ["switch-1"] = function() repeated(1, 20000, yield) end,
+  ["switch-1000"] = function() repeated(1000, 200, yield) end,
+  ["sleep-0"] = function() repeated(1000, 100, function() sleep(0) end) end,
+  timeout = function()
+    measure.whole(seconds, now, 1000, function()
+      for _ = 1, 1000 do with_timeout(10, empty, empty) end
+      yield() -- lets the closed timers go
+    end)
+  end,
+  sleepers = sleepers,
+  startup = empty,
+}
+
+local task = coroutine.create(workloads[workload] or measure.unknown)
+resume(task)
+uv.run()
+assert(coroutine.status(task) == "dead", "the main task never ended")
