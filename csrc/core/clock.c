@@ -76,6 +76,12 @@ int xio_timer_arm(xio_clock *clock, xio_timer *timer, int64_t at) {
   return XIO_OK;
 }
 
+void xio_timer_suspend(xio_clock *clock, xio_timer *timer) {
+  if (!xio_timer_armed(timer)) return;
+  xio_heap_remove(&clock->timers, &timer->item);
+  timer->reserved = true;
+}
+
 void xio_timer_disarm(xio_clock *clock, xio_timer *timer) {
   if (xio_timer_armed(timer)) {
     xio_heap_remove(&clock->timers, &timer->item);

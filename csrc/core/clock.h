@@ -66,6 +66,9 @@ int xio_timer_reserve(xio_clock *clock, xio_timer *timer) XIO_WARN_UNUSED;
  * is armed or reserved never fails. */
 int xio_timer_arm(xio_clock *clock, xio_timer *timer, int64_t at) XIO_WARN_UNUSED;
 
+/* Disarms `timer`, if it is armed, and keeps what it needs to be armed again. */
+void xio_timer_suspend(xio_clock *clock, xio_timer *timer);
+
 /* Disarms `timer` and gives back what was reserved for it. Harmless when it is neither. */
 void xio_timer_disarm(xio_clock *clock, xio_timer *timer);
 

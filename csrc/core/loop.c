@@ -1,14 +1,17 @@
 /* loop: see loop.h. */
 #include "loop.h"
 
+#include <limits.h>
+
 #include "start.h"
 
 enum {
-  POLL_STEPS = 64,          /* resumes between two polls at the most */
-  POLL_EVERY_NS = 50 * 1000 /* and about this time */
+  POLL_STEPS = 64,          /* resumes between two looks at the clock at the most */
+  POLL_EVERY_NS = 50 * 1000 /* between two polls while tasks are ready */
 };
 
 #define NS_PER_MS INT64_C(1000000)
+#define NEVER_MS UINT64_C(1000000000000) /* some thirty years */
 
 static void on_uv_timer(uv_timer_t *timer) {
   xio_loop *loop = timer->data;
@@ -42,6 +45,7 @@ int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) {
   xio_clock_init(&loop->clock, opts->alloc, opts->virtual_clock);
   xio_runqueue_init(&loop->queue, &loop->clock);
   if (opts->seeded) xio_runqueue_seed(&loop->queue, opts->seed);
+  xio_settlers_init(&loop->settlers);
   xio_group_init(&loop->root, &loop->queue);
   xio_group_open_root(&loop->root);
   *out = loop;
@@ -52,28 +56,34 @@ int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) {
  * milliseconds from a cached time: rounded up, so that it is seldom early; a poll that
  * ends early is only followed by another. */
 static void set_uv_timer(xio_loop *loop, int64_t at) {
-  if (at == loop->timer_at) return;
+  if (at == loop->timer_at && uv_is_active((uv_handle_t *)&loop->timer)) return;
   loop->timer_at = at;
-  if (at == XIO_NEVER) {
-    uv_timer_stop(&loop->timer);
-    return;
+  uint64_t ms = NEVER_MS;
+  if (at != XIO_NEVER) {
+    uv_update_time(loop->uv);
+    int64_t delay = at - (int64_t)uv_hrtime();
+    ms = delay <= 0 ? 0 : (uint64_t)(delay / NS_PER_MS + (delay % NS_PER_MS != 0));
   }
-  uv_update_time(loop->uv);
-  int64_t delay = at - (int64_t)uv_hrtime();
-  uint64_t ms = delay <= 0 ? 0 : (uint64_t)((delay + NS_PER_MS - 1) / NS_PER_MS);
   uv_timer_start(&loop->timer, on_uv_timer, ms, 0);
 }
 
+/* Lets libuv run. It would not even look at its handles while none of them is active and
+ * referenced, though signals and other threads may have something to say: the timer is. */
+static void run_uv(xio_loop *loop, uv_run_mode mode) {
+  uv_ref((uv_handle_t *)&loop->timer);
+  uv_run(loop->uv, mode);
+  uv_unref((uv_handle_t *)&loop->timer);
+}
+
 static void poll_ready(xio_loop *loop) {
-  uv_run(loop->uv, UV_RUN_NOWAIT);
+  if (!uv_is_active((uv_handle_t *)&loop->timer)) set_uv_timer(loop, XIO_NEVER);
+  run_uv(loop, UV_RUN_NOWAIT);
 }
 
 /* Blocks until something happens or `at` has come. */
 static void poll_until(xio_loop *loop, int64_t at) {
   set_uv_timer(loop, at);
-  if (at != XIO_NEVER) uv_ref((uv_handle_t *)&loop->timer);
-  uv_run(loop->uv, UV_RUN_ONCE);
-  uv_unref((uv_handle_t *)&loop->timer);
+  run_uv(loop, UV_RUN_ONCE);
 }
 
 static bool outside_can_wake(const xio_loop *loop) {
@@ -91,9 +101,22 @@ static bool try_jump(xio_loop *loop) {
   return true;
 }
 
+/* Nothing is ready: wakes those who wait for just that, unless the system has something. */
+static bool settle(xio_loop *loop) {
+  xio_settlers *settlers = &loop->settlers;
+  if (xio_list_empty(&settlers->immediate) && xio_list_empty(&settlers->cushioned)) {
+    return false;
+  }
+  poll_ready(loop);
+  if (!xio_runqueue_empty(&loop->queue)) return true;
+  if (xio_clock_next(&loop->clock) <= xio_clock_now(&loop->clock)) return true;
+  return xio_settle_idle(settlers);
+}
+
 /* Nothing is ready: waits for something, at most until `limit_at` of the real clock.
  * XIO_EDEADLK: nothing will come. */
 static int wait_outside(xio_loop *loop, int64_t limit_at) {
+  if (settle(loop)) return XIO_OK;
   if (loop->clock.is_virtual) {
     if (try_jump(loop)) return XIO_OK;
     if (!outside_can_wake(loop)) return XIO_EDEADLK;
@@ -101,12 +124,15 @@ static int wait_outside(xio_loop *loop, int64_t limit_at) {
     return XIO_OK;
   }
   int64_t next = xio_clock_next(&loop->clock);
-  if (next == XIO_NEVER && !outside_can_wake(loop)) return XIO_EDEADLK;
+  if (next == XIO_NEVER && !outside_can_wake(loop)) {
+    poll_ready(loop); /* what is not referenced may have come already */
+    return xio_runqueue_empty(&loop->queue) ? XIO_EDEADLK : XIO_OK;
+  }
   poll_until(loop, next < limit_at ? next : limit_at);
   return XIO_OK;
 }
 
-/* Tasks are ready, so the system is polled only when a while has passed. The clock is
+/* Tasks are ready, so the system is polled only when a while has passed. Whether it has is
  * looked at less often while tasks are short, and at every turn while they are long. */
 static void poll_sometimes(xio_loop *loop, uint32_t steps) {
   if (steps < loop->until_clock) {
@@ -114,15 +140,20 @@ static void poll_sometimes(xio_loop *loop, uint32_t steps) {
     return;
   }
   int64_t now = (int64_t)uv_hrtime();
-  int64_t passed = now - loop->polled_at;
+  bool is_time = now - loop->polled_at > POLL_EVERY_NS;
+  loop->until_clock = is_time ? 1 : POLL_STEPS;
+  if (!is_time) return;
   loop->polled_at = now;
-  loop->until_clock = passed > POLL_EVERY_NS ? 1 : POLL_STEPS;
   poll_ready(loop);
 }
 
 /* Fires what is due and runs one turn. */
 static void run_turn(xio_loop *loop) {
   xio_clock_expire(&loop->clock);
+  if (XIO_UNLIKELY(!xio_list_empty(&loop->settlers.cushioned)) &&
+      !xio_runqueue_empty(&loop->queue)) {
+    xio_settle_busy(&loop->settlers);
+  }
   uint32_t steps = xio_sched_turn(&loop->queue, POLL_STEPS);
   if (!xio_runqueue_empty(&loop->queue)) poll_sometimes(loop, steps);
 }
@@ -162,7 +193,7 @@ static int64_t timeout_of_uv(const xio_loop *loop) {
   if (uv_loop_alive(loop->uv) == 0) return XIO_NEVER;
   uv_update_time(loop->uv);
   int ms = uv_backend_timeout(loop->uv);
-  return ms < 0 ? XIO_NEVER : ms * NS_PER_MS;
+  return ms < 0 || ms == INT_MAX ? XIO_NEVER : ms * NS_PER_MS; /* INT_MAX: or later */
 }
 
 int64_t xio_loop_timeout(const xio_loop *loop) {

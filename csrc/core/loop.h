@@ -4,7 +4,7 @@
  * of which it then uses only handles that it made itself. Each round runs what is ready,
  * polls the operating system when nothing is, or when a while has passed, and fires timers.
  * A virtual clock jumps when nothing is ready, pollable or at work in another thread.
- * One uv_timer serves all timers; it is referenced only while the loop blocks, so that
+ * One uv_timer serves all timers; it is referenced only while libuv runs, so that
  * uv_loop_alive() tells whether anything outside could still wake a task.
  *
  * Owner: who called xio_loop_open; heap memory, freed by xio_loop_close once libuv has let
@@ -14,7 +14,7 @@
 
 #include <uv.h>
 
-#include "sched.h"
+#include "settle.h"
 
 typedef struct xio_loop xio_loop;
 
@@ -30,10 +30,11 @@ struct xio_loop {
   xio_clock clock;
   xio_runqueue queue;
   xio_group root;
+  xio_settlers settlers;
   xio_allocator alloc;
   uv_loop_t *uv;
   uv_timer_t timer;     /* wakes a blocking poll */
-  int64_t timer_at;     /* when it is set to; XIO_NEVER: it is stopped */
+  int64_t timer_at;     /* when it is set to; XIO_NEVER: to no time of use */
   int64_t polled_at;    /* when the system was last polled */
   uint32_t until_clock; /* resumes before the clock is looked at again */
   uint32_t working;     /* operations at work in other threads */

@@ -46,7 +46,7 @@ void xio_wait_unlimit(xio_wait *wait) {
 void xio_wait_complete(xio_wait *wait, int status) {
   XIO_ASSERT(wait->state == XIO_WAIT_PARKED);
   XIO_CHECK(xio_list_empty(&wait->self.link));
-  if (xio_timer_armed(&wait->timer)) xio_wait_unlimit(wait);
+  if (xio_timer_armed(&wait->timer) || wait->timer.reserved) xio_wait_unlimit(wait);
   wait->status = status;
   wait->state = XIO_WAIT_READY;
   xio_runqueue_push(wait->queue, &wait->self.link);

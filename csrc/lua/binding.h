@@ -17,6 +17,7 @@
 #include <lua.h>
 
 #include "../core/loop.h"
+#include "../core/signal.h"
 #include "../core/start.h"
 
 typedef struct xiol_state xiol_state;
@@ -107,7 +108,10 @@ struct xiol_runtime {
   int64_t grace_ns;
   uint8_t errors;           /* xiol_errors of the root group */
   bool no_places;           /* tasks do not note where they were spawned */
-  int8_t signals;           /* take SIGINT and SIGTERM: yes, no, or -1: where that is safe */
+  xio_signals *signals;     /* NULL: SIGINT and SIGTERM are left alone */
+  int8_t want_signals;      /* yes, no, or -1: where that is safe */
+  xiol_task *main;          /* of the run that is driven; NULL once it has ended */
+  uint64_t main_over_at;    /* how many times tasks had been resumed by then */
   uint8_t deadlocks;        /* how often nothing could wake any task, in this run */
   int name;                 /* anchored name; 0 none */
   int deadlock;             /* anchored deadlock error; 0 none */
@@ -494,6 +498,10 @@ int xiol_make_deadlock(lua_State *L);
 /* -- protect.c: pcall, xpcall, atomic ----------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_protect_functions[];
+
+/* -- testing.c ------------------------------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_testing_functions[];
 
 /* -- census.c: what lives --------------------------------------------------------------------------------- */
 

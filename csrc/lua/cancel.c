@@ -100,6 +100,11 @@ static void describe(lua_State *L, xiol_state *state, xio_scope *scope, int inde
     lua_setiuservalue(L, index, VALUE_REASON);
     return;
   }
+  if (scope->source == XIO_SOURCE_SIGNAL && state->runtime->signals != NULL) {
+    lua_pushstring(L, state->runtime->signals->first == SIGTERM ? "TERM" : "INT");
+    lua_setiuservalue(L, index, VALUE_REASON);
+    return;
+  }
   if (scope->kind != XIO_SCOPE_TASK) return;
   /* a child that is being started is cancelled on behalf of its caller */
   xio_wait *starter = xio_task_of_own(scope)->starter;

@@ -159,6 +159,10 @@ static void end_task(xiol_task *task) {
   if ((task->core.own.record | task->core.own.unwinding) != 0) {
     xiol_drop_values(state, &task->core.own);
   }
+  if (task == task->runtime->main) {
+    task->runtime->main = NULL;
+    task->runtime->main_over_at = task->core.wait.queue->resumes;
+  }
   xio_group_child_ended(&task->core, outcome);
   if (!listed) xiol_task_free(state, task);
 }

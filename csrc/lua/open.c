@@ -205,7 +205,7 @@ int luaopen_xio_core(lua_State *L) {
       open_functions,      xiol_wait_functions,  xiol_cancel_functions,
       xiol_error_functions, xiol_task_functions,  xiol_scope_functions,
       xiol_group_functions, xiol_run_functions,   xiol_protect_functions,
-      xiol_census_functions};
+      xiol_census_functions, xiol_testing_functions};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     xiol_set_functions(L, state, lists[i]);
   }

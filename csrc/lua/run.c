@@ -47,8 +47,9 @@ static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opt
   }
   runtime->errors = xiol_option_errors(L, index, function);
   runtime->no_places = !xiol_option_boolean(L, index, "debug", true, function);
-  runtime->signals = (int8_t)(xiol_option_boolean(L, index, "signals", true, function) ? 1 : 0);
-  if (lua_getfield(L, index, "signals") == LUA_TNIL) runtime->signals = -1;
+  bool signals = xiol_option_boolean(L, index, "signals", true, function);
+  runtime->want_signals = signals ? 1 : 0;
+  if (lua_getfield(L, index, "signals") == LUA_TNIL) runtime->want_signals = -1;
   lua_pop(L, 1);
   if (lua_getfield(L, index, "name") == LUA_TSTRING) {
     runtime->name = xiol_anchor(L, runtime->state);
@@ -65,7 +66,7 @@ static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
   memset(runtime, 0, sizeof *runtime);
   runtime->kind = &xiol_kind_runtime;
   runtime->state = state;
-  runtime->signals = -1;
+  runtime->want_signals = -1;
   xiol_push_ref(L, state, XIOL_REF_RUNTIME);
   lua_setmetatable(L, -2);
   xio_loop_opts opts = {.alloc = state->alloc};
@@ -80,6 +81,23 @@ static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
   return runtime;
 }
 
+/* Listens for signals where that is asked for: always, or (`unasked`) also by default. */
+static void open_signals(lua_State *L, xiol_runtime *runtime, bool unasked,
+                         const char *function) {
+  if (runtime->want_signals == 0 || (runtime->want_signals < 0 && !unasked)) return;
+  const xio_signals *outer = NULL;
+  for (xiol_runtime *other = runtime->state->runtime; other != NULL && outer == NULL;) {
+    outer = other->signals;
+    other = other->outer;
+  }
+  int status = xio_signals_open(&runtime->signals, runtime->loop, runtime->grace_ns,
+                                runtime->want_signals > 0, outer);
+  if (status == XIO_OK) return;
+  runtime->signals = NULL;
+  if (status == XIO_ENOMEM) luaL_error(L, "not enough memory");
+  xiol_fail(L, "%s: cannot listen for signals: %s", function, uv_strerror(status));
+}
+
 /* Closes the loop; what lives is let go of without being run. */
 static void close_loop(xiol_runtime *runtime) {
   xio_loop *loop = runtime->loop;
@@ -90,6 +108,8 @@ static void close_loop(xiol_runtime *runtime) {
   }
   if (loop == NULL) return;
   runtime->loop = NULL;
+  if (runtime->signals != NULL) xio_signals_close(runtime->signals);
+  runtime->signals = NULL;
   xiol_drop_values(runtime->state, &loop->root.scope);
   xio_loop_close(loop);
   runtime->state->live.loops--;
@@ -109,6 +129,12 @@ static driving begin_driving(lua_State *L, xiol_runtime *runtime) {
   driving before = {state->runtime, state->top, state->waitable};
   runtime->driver = L;
   runtime->outer = state->runtime;
+  if (runtime->signals != NULL) {
+    xio_signals_resume(runtime->signals);
+    for (xiol_runtime *outer = runtime->outer; outer != NULL; outer = outer->outer) {
+      if (outer->signals != NULL) xio_signals_pause(outer->signals);
+    }
+  }
   state->runtime = runtime;
   state->top = NULL;
   return before;
@@ -116,6 +142,15 @@ static driving begin_driving(lua_State *L, xiol_runtime *runtime) {
 
 static void end_driving(xiol_runtime *runtime, driving before) {
   xiol_state *state = runtime->state;
+  if (runtime->signals != NULL) {
+    for (xiol_runtime *outer = runtime->outer; outer != NULL; outer = outer->outer) {
+      if (outer->signals == NULL) continue;
+      xio_signals_resume(outer->signals); /* the nearest one only */
+      break;
+    }
+    xio_signals_poll(runtime->signals);
+    xio_signals_pause(runtime->signals);
+  }
   runtime->driver = NULL;
   runtime->outer = NULL;
   state->runtime = before.runtime;
@@ -188,11 +223,28 @@ static int collect_errors(lua_State *L, xiol_runtime *runtime) {
 }
 
 /* Spawns the main function at `first` and its arguments; its handle is pushed there. */
-static void spawn_main(lua_State *L, xiol_runtime *runtime, int first,
+static xiol_task *spawn_main(lua_State *L, xiol_runtime *runtime, int first,
                        const char *function) {
   xiol_spawn how = {
       .runtime = runtime, .group = &runtime->loop->root, .function = function};
-  xiol_spawn_from(L, runtime->state, how, first);
+  return xiol_spawn_from(L, runtime->state, how, first);
+}
+
+/* Pushes an xio.Interrupted and returns true where a signal ended the main task, whose
+ * handle is at 2, or came after its end. */
+static bool push_interrupted(lua_State *L, xiol_runtime *runtime) {
+  xio_signals *signals = runtime->signals;
+  if (signals == NULL || signals->count == 0) return false;
+  xiol_task_handle *handle = lua_touserdata(L, 2);
+  if (handle->outcome == XIO_OUTCOME_DONE && runtime->main_over_at > signals->first_at) {
+    return false;
+  }
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, signals->first == SIGTERM ? "TERM" : "INT");
+  lua_setfield(L, -2, "signal");
+  xiol_push_ref(L, runtime->state, XIOL_REF_INTERRUPTED);
+  lua_setmetatable(L, -2);
+  return true;
 }
 
 /* run([options,] f, ...) */
@@ -210,11 +262,14 @@ static int l_run(lua_State *L) {
   }
   xiol_runtime *runtime = push_runtime(L, state, options ? 1 : 0, function);
   lua_replace(L, 1);
-  spawn_main(L, runtime, 2, function); /* the frame: [1] runtime, [2] main's handle */
+  open_signals(L, runtime, true, function);
+  runtime->main = spawn_main(L, runtime, 2, function); /* the frame: [1] runtime, [2] main's handle */
   drive(L, runtime);
   int errors = collect_errors(L, runtime);
   uint8_t mode = runtime->errors;
+  bool interrupted = errors == 0 && push_interrupted(L, runtime);
   close_loop(runtime);
+  if (interrupted) return lua_error(L);
   if (errors != 0) return xiol_raise_errors(L, state, mode);
   xiol_task_handle *handle = lua_touserdata(L, 2);
   return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, 2) : 0;
@@ -227,7 +282,9 @@ static int l_new(lua_State *L) {
   static const char function[] = "xio.new";
   lua_settop(L, 1);
   if (!lua_isnil(L, 1) && !lua_istable(L, 1)) xiol_type_error(L, function, 1, "table");
-  push_runtime(L, xiol_state_of(L), lua_isnil(L, 1) ? 0 : 1, function);
+  xiol_runtime *runtime =
+      push_runtime(L, xiol_state_of(L), lua_isnil(L, 1) ? 0 : 1, function);
+  open_signals(L, runtime, false, function);
   return 1;
 }
 
