@@ -16,6 +16,8 @@ set(XIO_CORE_SOURCES
   csrc/core/runqueue.c
   csrc/core/sched.c
   csrc/core/scope.c
+  csrc/core/settle.c
+  csrc/core/signal.c
   csrc/core/start.c
   csrc/core/task.c
   csrc/core/wait.c
@@ -34,6 +36,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/run.c
   csrc/lua/scope.c
   csrc/lua/task.c
+  csrc/lua/testing.c
   csrc/lua/wait.c
 )
 
@@ -64,6 +67,7 @@ set(XIO_LUA_MODULES
 set(XIO_TEST_SUPPORT_SOURCES
   csrc/test/support/counting.c
   csrc/test/support/ctask.c
+  csrc/test/support/world.c
 )
 
 # One executable each: the core with C tasks, no Lua.

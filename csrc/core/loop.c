@@ -75,7 +75,7 @@ static void run_uv(xio_loop *loop, uv_run_mode mode) {
   uv_unref((uv_handle_t *)&loop->timer);
 }
 
-static void poll_ready(xio_loop *loop) {
+void xio_loop_poll(xio_loop *loop) {
   if (!uv_is_active((uv_handle_t *)&loop->timer)) set_uv_timer(loop, XIO_NEVER);
   run_uv(loop, UV_RUN_NOWAIT);
 }
@@ -92,7 +92,7 @@ static bool outside_can_wake(const xio_loop *loop) {
 
 /* Nothing is ready: lets virtual time jump where it may. Returns whether it did. */
 static bool try_jump(xio_loop *loop) {
-  poll_ready(loop);
+  xio_loop_poll(loop);
   int64_t next = xio_clock_next(&loop->clock);
   if (!xio_runqueue_empty(&loop->queue)) return true;
   if (next <= xio_clock_now(&loop->clock)) return true; /* due without a jump */
@@ -107,7 +107,7 @@ static bool settle(xio_loop *loop) {
   if (xio_list_empty(&settlers->immediate) && xio_list_empty(&settlers->cushioned)) {
     return false;
   }
-  poll_ready(loop);
+  xio_loop_poll(loop);
   if (!xio_runqueue_empty(&loop->queue)) return true;
   if (xio_clock_next(&loop->clock) <= xio_clock_now(&loop->clock)) return true;
   return xio_settle_idle(settlers);
@@ -125,7 +125,7 @@ static int wait_outside(xio_loop *loop, int64_t limit_at) {
   }
   int64_t next = xio_clock_next(&loop->clock);
   if (next == XIO_NEVER && !outside_can_wake(loop)) {
-    poll_ready(loop); /* what is not referenced may have come already */
+    xio_loop_poll(loop); /* what is not referenced may have come already */
     return xio_runqueue_empty(&loop->queue) ? XIO_EDEADLK : XIO_OK;
   }
   poll_until(loop, next < limit_at ? next : limit_at);
@@ -144,7 +144,7 @@ static void poll_sometimes(xio_loop *loop, uint32_t steps) {
   loop->until_clock = is_time ? 1 : POLL_STEPS;
   if (!is_time) return;
   loop->polled_at = now;
-  poll_ready(loop);
+  xio_loop_poll(loop);
 }
 
 /* Fires what is due and runs one turn. */
@@ -173,7 +173,7 @@ bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled) {
   *stalled = false;
   if (xio_runqueue_empty(&loop->queue)) {
     if (timeout_ns <= 0 && !loop->clock.is_virtual) {
-      poll_ready(loop);
+      xio_loop_poll(loop);
       xio_clock_expire(&loop->clock);
       *stalled = xio_runqueue_empty(&loop->queue) && !outside_can_wake(loop) &&
                  xio_clock_next(&loop->clock) == XIO_NEVER;

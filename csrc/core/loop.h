@@ -55,6 +55,9 @@ int xio_loop_run(xio_loop *loop) XIO_WARN_UNUSED;
  * something. Returns whether any task lives; `*stalled` tells that nothing can wake them. */
 bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled);
 
+/* Takes what the system has ready now, without running any task. */
+void xio_loop_poll(xio_loop *loop);
+
 /* Nanoseconds until a round has something to do by itself: 0 when a task is ready,
  * XIO_NEVER when only the operating system can tell. */
 int64_t xio_loop_timeout(const xio_loop *loop);

@@ -136,10 +136,6 @@ void xio_signals_resume(xio_signals *signals) {
   }
 }
 
-void xio_signals_poll(xio_signals *signals) {
-  uv_run(signals->loop->uv, UV_RUN_NOWAIT);
-}
-
 void xio_signals_close(xio_signals *signals) {
   xio_timer_disarm(&signals->loop->clock, &signals->grace);
   if (signals->open_handles == 0) {

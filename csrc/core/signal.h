@@ -49,9 +49,6 @@ int xio_signals_open(xio_signals **out, xio_loop *loop, int64_t grace_ns, bool a
 void xio_signals_pause(xio_signals *signals);
 void xio_signals_resume(xio_signals *signals);
 
-/* Takes what has arrived already, without running any task. */
-void xio_signals_poll(xio_signals *signals);
-
 /* Stops listening, puts the dispositions back, and lets the memory go. */
 void xio_signals_close(xio_signals *signals);
 

@@ -148,7 +148,7 @@ static void end_driving(xiol_runtime *runtime, driving before) {
       xio_signals_resume(outer->signals); /* the nearest one only */
       break;
     }
-    xio_signals_poll(runtime->signals);
+    xio_loop_poll(runtime->loop); /* a last signal is not lost */
     xio_signals_pause(runtime->signals);
   }
   runtime->driver = NULL;
