@@ -11,6 +11,7 @@ set(XIO_BASE_SOURCES
 set(XIO_CORE_SOURCES
   csrc/core/check.c
   csrc/core/clock.c
+  csrc/core/fd.c
   csrc/core/group.c
   csrc/core/loop.c
   csrc/core/runqueue.c
@@ -29,6 +30,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/census.c
   csrc/lua/coroutine.c
   csrc/lua/error.c
+  csrc/lua/fd.c
   csrc/lua/generator.c
   csrc/lua/group.c
   csrc/lua/open.c
@@ -76,6 +78,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_base.c
   csrc/test/unit/test_check.c
   csrc/test/unit/test_clock.c
+  csrc/test/unit/test_fd.c
   csrc/test/unit/test_group.c
   csrc/test/unit/test_heap.c
   csrc/test/unit/test_list.c

@@ -1,8 +1,6 @@
 /* loop: see loop.h. */
 #include "loop.h"
 
-#include <limits.h>
-
 #include "start.h"
 
 enum {
@@ -11,11 +9,13 @@ enum {
 };
 
 #define NS_PER_MS INT64_C(1000000)
-#define NEVER_MS UINT64_C(1000000000000) /* some thirty years */
 
+/* It may fire at the beginning of a uv_run that is to block: that must not block then, since
+ * nothing would be left to end it. */
 static void on_uv_timer(uv_timer_t *timer) {
   xio_loop *loop = timer->data;
   loop->timer_at = XIO_NEVER;
+  if (uv_is_active((uv_handle_t *)&loop->prepare)) uv_stop(loop->uv); /* this uv_run only */
 }
 
 static int open_uv(xio_loop *loop, uv_loop_t *host) {
@@ -25,11 +25,13 @@ static int open_uv(xio_loop *loop, uv_loop_t *host) {
     int status = uv_loop_init(&loop->own_uv);
     if (status != 0) return status;
   }
-  uv_timer_init(loop->uv, &loop->timer); /* always succeeds */
+  uv_timer_init(loop->uv, &loop->timer); /* both always succeed */
+  uv_prepare_init(loop->uv, &loop->prepare);
   loop->timer.data = loop;
+  loop->prepare.data = loop;
   loop->timer_at = XIO_NEVER;
   uv_unref((uv_handle_t *)&loop->timer);
-  loop->handles = 1;
+  loop->handles = 2;
   return XIO_OK;
 }
 
@@ -44,6 +46,7 @@ int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) {
   }
   xio_clock_init(&loop->clock, opts->alloc, opts->virtual_clock);
   xio_runqueue_init(&loop->queue, &loop->clock);
+  xio_list_init(&loop->objects);
   if (opts->seeded) xio_runqueue_seed(&loop->queue, opts->seed);
   xio_settlers_init(&loop->settlers);
   xio_group_init(&loop->root, &loop->queue);
@@ -56,27 +59,33 @@ int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) {
  * milliseconds from a cached time: rounded up, so that it is seldom early; a poll that
  * ends early is only followed by another. */
 static void set_uv_timer(xio_loop *loop, int64_t at) {
-  if (at == loop->timer_at && uv_is_active((uv_handle_t *)&loop->timer)) return;
+  if (at == loop->timer_at) return;
   loop->timer_at = at;
-  uint64_t ms = NEVER_MS;
-  if (at != XIO_NEVER) {
-    uv_update_time(loop->uv);
-    int64_t delay = at - (int64_t)uv_hrtime();
-    ms = delay <= 0 ? 0 : (uint64_t)(delay / NS_PER_MS + (delay % NS_PER_MS != 0));
+  if (at == XIO_NEVER) {
+    uv_timer_stop(&loop->timer);
+    return;
   }
+  uv_update_time(loop->uv);
+  int64_t delay = at - (int64_t)uv_hrtime();
+  uint64_t ms = delay <= 0 ? 0 : (uint64_t)(delay / NS_PER_MS + (delay % NS_PER_MS != 0));
   uv_timer_start(&loop->timer, on_uv_timer, ms, 0);
 }
 
-/* Lets libuv run. It would not even look at its handles while none of them is active and
- * referenced, though signals and other threads may have something to say: the timer is. */
+/* Between its timers and its poll, libuv asks nobody whether it should still block. */
+static void on_uv_prepare(uv_prepare_t *prepare) {
+  xio_loop *loop = prepare->data;
+  if (!xio_runqueue_empty(&loop->queue)) uv_stop(loop->uv); /* ends this uv_run only */
+}
+
+/* Lets libuv run. The prepare handle makes it look at its handles even where none of them
+ * is referenced: signals and other threads may have something to say. */
 static void run_uv(xio_loop *loop, uv_run_mode mode) {
-  uv_ref((uv_handle_t *)&loop->timer);
+  uv_prepare_start(&loop->prepare, on_uv_prepare);
   uv_run(loop->uv, mode);
-  uv_unref((uv_handle_t *)&loop->timer);
+  uv_prepare_stop(&loop->prepare);
 }
 
 void xio_loop_poll(xio_loop *loop) {
-  if (!uv_is_active((uv_handle_t *)&loop->timer)) set_uv_timer(loop, XIO_NEVER);
   run_uv(loop, UV_RUN_NOWAIT);
 }
 
@@ -193,7 +202,7 @@ static int64_t timeout_of_uv(const xio_loop *loop) {
   if (uv_loop_alive(loop->uv) == 0) return XIO_NEVER;
   uv_update_time(loop->uv);
   int ms = uv_backend_timeout(loop->uv);
-  return ms < 0 || ms == INT_MAX ? XIO_NEVER : ms * NS_PER_MS; /* INT_MAX: or later */
+  return ms < 0 ? XIO_NEVER : ms * NS_PER_MS;
 }
 
 int64_t xio_loop_timeout(const xio_loop *loop) {
@@ -231,7 +240,7 @@ void xio_loop_handle_closed(xio_loop *loop) {
   if (loop->handles == 0 && !loop->owns_uv) free_loop(loop);
 }
 
-static void on_timer_closed(uv_handle_t *handle) {
+static void on_closed(uv_handle_t *handle) {
   xio_loop_handle_closed(handle->data);
 }
 
@@ -289,10 +298,20 @@ static void abandon_tasks(xio_loop *loop) {
   abandon_failed(&loop->root);
 }
 
+static void close_objects(xio_loop *loop) {
+  while (!xio_list_empty(&loop->objects)) {
+    xio_loop_object *object =
+        XIO_CONTAINER_OF(loop->objects.next, xio_loop_object, link);
+    object->close(object);
+  }
+}
+
 void xio_loop_close(xio_loop *loop) {
   abandon_tasks(loop);
+  close_objects(loop);
   xio_group_close_root(&loop->root);
-  uv_close((uv_handle_t *)&loop->timer, on_timer_closed);
+  uv_close((uv_handle_t *)&loop->timer, on_closed);
+  uv_close((uv_handle_t *)&loop->prepare, on_closed);
   if (!loop->owns_uv) return; /* freed by the last close callback */
   while (loop->handles != 0) uv_run(loop->uv, UV_RUN_ONCE);
   int status = uv_loop_close(loop->uv);

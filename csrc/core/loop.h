@@ -4,8 +4,8 @@
  * of which it then uses only handles that it made itself. Each round runs what is ready,
  * polls the operating system when nothing is, or when a while has passed, and fires timers.
  * A virtual clock jumps when nothing is ready, pollable or at work in another thread.
- * One uv_timer serves all timers; it is referenced only while libuv runs, so that
- * uv_loop_alive() tells whether anything outside could still wake a task.
+ * One uv_timer serves all timers; it is not referenced, so that uv_loop_alive() tells
+ * whether anything outside could still wake a task.
  *
  * Owner: who called xio_loop_open; heap memory, freed by xio_loop_close once libuv has let
  * go of the handles. One thread. */
@@ -17,6 +17,14 @@
 #include "settle.h"
 
 typedef struct xio_loop xio_loop;
+
+/* Something that lives in a loop and ends with it at the latest. Whoever makes it embeds
+ * this and links it into the loop's `objects`. */
+typedef struct xio_loop_object xio_loop_object;
+struct xio_loop_object {
+  xio_list link;
+  void (*close)(xio_loop_object *object); /* no task lives any more; unlinks the object */
+};
 
 typedef struct xio_loop_opts {
   xio_allocator alloc;  /* where all memory of the loop comes from */
@@ -34,11 +42,14 @@ struct xio_loop {
   xio_allocator alloc;
   uv_loop_t *uv;
   uv_timer_t timer;     /* wakes a blocking poll */
-  int64_t timer_at;     /* when it is set to; XIO_NEVER: to no time of use */
+  uv_prepare_t prepare; /* active while libuv runs */
+  int64_t timer_at;     /* when it is set to; XIO_NEVER: it is stopped */
   int64_t polled_at;    /* when the system was last polled */
   uint32_t until_clock; /* resumes before the clock is looked at again */
   uint32_t working;     /* operations at work in other threads */
   uint32_t handles;     /* uv handles of ours that libuv still knows */
+  xio_list objects;     /* open xio_loop_objects */
+  struct xio_fd_poller *fds; /* of fd.c; NULL while no descriptor was ever waited for */
   bool owns_uv;
   uv_loop_t own_uv;     /* used when owns_uv; last, since it is large */
 };

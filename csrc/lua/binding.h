@@ -26,13 +26,19 @@ typedef struct xiol_task xiol_task;
 typedef struct xiol_scope xiol_scope;
 typedef struct xiol_group xiol_group;
 
+/* A coroutine of ours, anchored in `slot`. */
+typedef struct xiol_coroutine {
+  lua_State *thread; /* NULL: none */
+  int slot;
+} xiol_coroutine;
+
 /* The kinds of userdata. Each begins with a pointer to its kind, which identifies it. */
 typedef struct xiol_kind {
   const char *name; /* "xio.Task" */
 } xiol_kind;
 
 extern const xiol_kind xiol_kind_task, xiol_kind_scope, xiol_kind_group, xiol_kind_cancelled,
-    xiol_kind_runtime;
+    xiol_kind_runtime, xiol_kind_fd;
 
 /* The short name of a chunk in which tasks were spawned, kept as long as the state. */
 typedef struct xiol_source_file xiol_source_file;
@@ -44,7 +50,7 @@ struct xiol_source_file {
 /* Values that the state keeps in the registry, by a small integer each. */
 typedef enum xiol_ref {
   XIOL_REF_ANCHORS,      /* slot -> value: what tasks and scopes need to live */
-  XIOL_REF_COROUTINES,   /* coroutine of ours -> true */
+  XIOL_REF_SHOWN,        /* coroutine of a task that the program has seen -> true (weak) */
   XIOL_REF_TRACES,       /* raised object -> its record (weak keys) */
   XIOL_REF_RECENT,       /* ring of {value, record} of raised strings and the like */
   XIOL_REF_TASK_MAIN,    /* the function at the base of each coroutine */
@@ -58,6 +64,7 @@ typedef enum xiol_ref {
   XIOL_REF_GROUP,
   XIOL_REF_CANCELLED,
   XIOL_REF_RUNTIME,
+  XIOL_REF_FD,
   XIOL_REF_ERROR,        /* metatables of plain tables: xio.Error … */
   XIOL_REF_ERROR_GROUP,
   XIOL_REF_TIMEOUT_ERROR,
@@ -79,11 +86,14 @@ struct xiol_state {
   xio_allocator alloc;
   xiol_task *free_tasks;
   xiol_scope *free_scopes;
+  char *scratch;            /* of fd.c: where bytes are read to; NULL before the first read */
+  size_t scratch_size;
   int *free_slots;          /* slots of the anchor table that are free, as a stack */
   int free_count, slot_count, slot_capacity;
   uint32_t pooled;
+  bool any_shown;           /* some coroutine of a task was shown to the program */
   struct {                  /* live objects, for leak checks */
-    uint32_t tasks, scopes, groups, loops;
+    uint32_t tasks, scopes, groups, loops, fds;
   } live;
   int refs[XIOL_REF_COUNT];
   const char *lua_prefix;   /* sources of xio's own Lua files begin with it; anchored */
@@ -96,7 +106,13 @@ struct xiol_state {
   xiol_source_file *sources; /* the one used last first */
   uint32_t source_count;
   uint32_t recent_next;     /* where in the ring of recent errors the next one goes */
-  lua_State *pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
+  struct {                  /* the place of the last spawns, and how often it was the same */
+    const xio_group *group;
+    const char *place;
+    int line;
+    uint32_t same, skipped;
+  } spawned;
+  xiol_coroutine pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
 };
 
 struct xiol_runtime {
@@ -122,9 +138,10 @@ typedef enum xiol_errors { XIOL_ERRORS_AUTO, XIOL_ERRORS_FIRST, XIOL_ERRORS_GROU
 
 /* User values of a task's handle. */
 enum {
-  XIOL_TASK_VALUE = 1, /* before the first run: the arguments; at the end: result or error */
+  XIOL_TASK_VALUE = 1, /* at the end: result or error */
   XIOL_TASK_NAME = 2,  /* a string, or the function whose name it is */
-  XIOL_TASK_PARENT = 3 /* the handle of the task that opened its group */
+  XIOL_TASK_WAITING = 3 /* before the first run, where it has no coroutine yet: the function
+                           if NAME is a string, and the arguments */
 };
 
 typedef struct xiol_task_handle {
@@ -142,7 +159,7 @@ struct xiol_task {
   xio_task core;
   xiol_runtime *runtime;
   xiol_task_handle *handle;
-  lua_State *coroutine;  /* NULL before the first run, where none was free */
+  xiol_coroutine coroutine; /* none before the first run, where none was idle */
   xiol_task *next_free;
   const char *place;     /* source of the spawn, in the state's list; NULL: not known */
   int place_line;
@@ -150,6 +167,7 @@ struct xiol_task {
   int arguments;         /* that wait for the first run */
   uint16_t atomic;       /* depth of xio.atomic */
   bool begun;            /* it was resumed */
+  bool place_near;       /* the place is that of spawns just before it */
   bool escaped;          /* its coroutine was shown to the program */
   bool misnested;        /* a scope was found open at the end of the one around it */
   const char *misnested_verb; /* which function opened that, and where */
@@ -203,10 +221,14 @@ typedef struct xiol_cancelled {
   uint8_t source;   /* xio_source */
 } xiol_cancelled;
 
+/* The upvalues that every function here has: the state, and the table of anchors. A class's
+ * __index has the table of methods as one more. */
+enum { XIOL_UPVALUE_STATE = 1, XIOL_UPVALUE_ANCHORS = 2, XIOL_UPVALUES = 2, XIOL_METHODS = 3 };
+
 /* -- open.c: the state ------------------------------------------------------------------ */
 
 static inline xiol_state *xiol_state_of(lua_State *L) {
-  return lua_touserdata(L, lua_upvalueindex(1));
+  return lua_touserdata(L, lua_upvalueindex(XIOL_UPVALUE_STATE));
 }
 
 /* Pushes one of the state's values. */
@@ -214,7 +236,8 @@ static inline void xiol_push_ref(lua_State *L, const xiol_state *state, xiol_ref
   lua_rawgeti(L, LUA_REGISTRYINDEX, state->refs[ref]);
 }
 
-/* Pops a value and keeps it alive; returns its slot. Raises when memory is out. */
+/* Pops a value and keeps it alive; returns its slot. Raises when memory is out. Only within
+ * a function that Lua called. */
 int xiol_anchor(lua_State *L, xiol_state *state);
 
 /* Pushes what is in `slot`. */
@@ -223,11 +246,14 @@ void xiol_push_anchored(lua_State *L, const xiol_state *state, int slot);
 /* Lets the value in `slot` (0: none) go. Never raises, never allocates. */
 void xiol_unanchor(lua_State *L, xiol_state *state, int slot);
 
+/* Pushes what lua_pushcclosure makes the first XIOL_UPVALUES upvalues of a function of. */
+void xiol_push_upvalues(lua_State *L, const xiol_state *state);
+
 /* Sets `functions` in the table at the top of the stack, each with the state as upvalue. */
 void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions);
 
 /* Pushes a metatable for userdata of `kind`: methods, an __index that finds the methods in
- * its second upvalue, __tostring and (NULL: none) __gc. */
+ * upvalue XIOL_METHODS, __tostring and (NULL: none) __gc. */
 void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                      const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
                      lua_CFunction gc);
@@ -385,11 +411,15 @@ int xiol_make_coroutine(lua_State *L);
 int xiol_pack_results(lua_State *L);
 int xiol_judge_error(lua_State *L);
 
-/* Takes an idle coroutine, or NULL. */
-lua_State *xiol_take_coroutine(xiol_state *state);
+/* Takes an idle coroutine, or none. */
+xiol_coroutine xiol_take_coroutine(xiol_state *state);
 
 /* Puts a coroutine that has ended normally back, or lets it go. */
-void xiol_return_coroutine(xiol_state *state, lua_State *coroutine, bool reusable);
+void xiol_return_coroutine(xiol_state *state, xiol_coroutine coroutine, bool reusable);
+
+/* What each coroutine of ours has at its base: the function that runs a task, the message
+ * handler, the table of anchors; and while it carries a task, the task's handle. */
+enum { XIOL_BASE_MAIN = 1, XIOL_BASE_HANDLER, XIOL_BASE_ANCHORS, XIOL_BASE_HANDLE };
 
 /* -- generator.c: a coroutine library whose coroutines may wait -------------------------------- */
 
@@ -409,8 +439,8 @@ typedef struct xiol_spawn {
   xio_task *starter;    /* the caller of start(), which is parked until it has started */
 } xiol_spawn;
 
-/* Spawns from the stack: [options,] function, arguments … beginning at `first`; the stack
- * is cut to `first` - 1 and the handle pushed. Raises before anything is done. */
+/* Spawns from the stack: [options,] function, arguments … from `first` to the top; leaves the
+ * handle at the top, above what it did not use up. Raises before anything is done. */
 xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int first);
 
 /* The task's memory goes back; its handle must have been told of the outcome. */
@@ -494,6 +524,18 @@ extern const luaL_Reg xiol_run_functions[];
 void xiol_open_run(lua_State *L, xiol_state *state);
 
 int xiol_make_deadlock(lua_State *L);
+
+/* -- fd.c: descriptors --------------------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_fd_functions[];
+void xiol_open_fd(lua_State *L, xiol_state *state);
+
+/* Frees what fd.c keeps in the state. */
+void xiol_close_fd(xiol_state *state);
+
+/* Pushes nil, an xio.Error about descriptor `number` and its code, for what the outside
+ * world refused in `op`; returns 3. */
+int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *op, int number);
 
 /* -- protect.c: pcall, xpcall, atomic ----------------------------------------------------------------- */
 

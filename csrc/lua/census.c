@@ -11,8 +11,8 @@ static void set_integer(lua_State *L, const char *field, lua_Integer value) {
 static void set_where(lua_State *L, xiol_state *state, xiol_task *task) {
   const char *place = NULL;
   int line = 0;
-  if (task->coroutine == NULL || !task->begun) return;
-  xiol_find_place(task->coroutine, state, 0, &place, &line);
+  if (task->coroutine.thread == NULL || !task->begun) return;
+  xiol_find_place(task->coroutine.thread, state, 0, &place, &line);
   if (place == NULL) return;
   lua_pushfstring(L, "%s:%d", place, line);
   lua_setfield(L, -2, "where");
@@ -97,13 +97,14 @@ static int l_tasks(lua_State *L) {
 /* census(): how many objects of the core live in this Lua state. */
 static int l_census(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   set_integer(L, "tasks", state->live.tasks);
   set_integer(L, "scopes", state->live.scopes);
   set_integer(L, "groups", state->live.groups);
   set_integer(L, "loops", state->live.loops);
+  set_integer(L, "fds", state->live.fds);
   set_integer(L, "slots", state->slot_count - state->free_count -
-                              (state->generator_stack != 0));
+                              (state->generator_stack != 0) - (lua_Integer)state->pooled);
   return 1;
 }
 

@@ -1,7 +1,7 @@
 /* coroutine: coroutines as the core's tasks.
  *
- * Each coroutine of ours keeps at its base, for life, [1] xiol_task_main and [2] the
- * message handler. It is anchored in the table of coroutines from its making until it is let go. A task that ends normally, or by an
+ * Each coroutine of ours keeps at its base what XIOL_BASE_… names, and is anchored from its
+ * making until it is let go. A task that ends normally, or by an
  * error (which its protected call has caught), leaves its coroutine ready for the next.
  * A task has no coroutine before its first run where none was idle at its spawning.
  *
@@ -9,79 +9,81 @@
  * allocates happens inside a protected call. Loop's thread. */
 #include "binding.h"
 
-enum { BASE_MAIN = 1, BASE_HANDLER = 2, BASE_VALUES = 2 };
-
 /* -- the pool ---------------------------------------------------------------------------- */
 
-lua_State *xiol_take_coroutine(xiol_state *state) {
-  return state->pooled > 0 ? state->pool[--state->pooled] : NULL;
+xiol_coroutine xiol_take_coroutine(xiol_state *state) {
+  if (state->pooled == 0) return (xiol_coroutine){NULL, 0};
+  return state->pool[--state->pooled];
 }
 
-void xiol_return_coroutine(xiol_state *state, lua_State *coroutine, bool reusable) {
+void xiol_return_coroutine(xiol_state *state, xiol_coroutine coroutine, bool reusable) {
   if (reusable && state->pooled < XIOL_POOL_MAX) {
-    lua_settop(coroutine, BASE_VALUES);
+    lua_settop(coroutine.thread, XIOL_BASE_ANCHORS);
     state->pool[state->pooled++] = coroutine;
     return;
   }
-  if (lua_status(coroutine) == LUA_OK) lua_settop(coroutine, 0);
-  lua_State *L = state->main;
-  if (!lua_checkstack(L, 4)) return; /* kept until the Lua state ends */
-  xiol_push_ref(L, state, XIOL_REF_COROUTINES);
-  lua_pushthread(coroutine);
-  lua_xmove(coroutine, L, 1);
-  lua_pushnil(L);
-  lua_rawset(L, -3); /* the key exists: this allocates nothing */
-  lua_pop(L, 1);
+  if (lua_status(coroutine.thread) == LUA_OK) lua_settop(coroutine.thread, 0);
+  /* without room on the stack it is kept until the Lua state ends */
+  if (lua_checkstack(state->main, 4)) xiol_unanchor(state->main, state, coroutine.slot);
 }
 
 /* Makes a coroutine; called protected, with the place for it as a light userdata. */
 int xiol_make_coroutine(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
-  lua_State **place = lua_touserdata(L, 1);
-  xiol_push_ref(L, state, XIOL_REF_COROUTINES);
-  lua_State *coroutine = lua_newthread(L);
-  xiol_push_ref(coroutine, state, XIOL_REF_TASK_MAIN);
-  xiol_push_ref(coroutine, state, XIOL_REF_HANDLER);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, 2);
-  *place = coroutine;
+  xiol_coroutine *made = lua_touserdata(L, 1);
+  lua_State *thread = lua_newthread(L);
+  xiol_push_ref(thread, state, XIOL_REF_TASK_MAIN);
+  xiol_push_ref(thread, state, XIOL_REF_HANDLER);
+  xiol_push_ref(thread, state, XIOL_REF_ANCHORS);
+  made->slot = xiol_anchor(L, state);
+  made->thread = thread;
   return 0;
 }
 
-static lua_State *new_coroutine(xiol_state *state, lua_State *driver) {
-  lua_State *coroutine = NULL;
-  if (!lua_checkstack(driver, 8)) return NULL;
+static xiol_coroutine new_coroutine(xiol_state *state, lua_State *driver) {
+  xiol_coroutine coroutine = {NULL, 0};
+  if (!lua_checkstack(driver, 8)) return coroutine;
   xiol_push_ref(driver, state, XIOL_REF_MAKE_COROUTINE);
   lua_pushlightuserdata(driver, &coroutine);
   if (lua_pcall(driver, 1, 0, 0) != LUA_OK) {
     lua_pop(driver, 1);
-    return NULL;
   }
   return coroutine;
+}
+
+/* Pushes the function of a task that waits in its handle, and the arguments, which the
+ * handle does not keep any longer. */
+static void push_waiting(lua_State *co, const xiol_task *task) {
+  int at = XIOL_TASK_WAITING;
+  int count = task->arguments;
+  if (lua_getiuservalue(co, XIOL_BASE_HANDLE, XIOL_TASK_NAME) == LUA_TSTRING) {
+    lua_pop(co, 1);
+    count++;
+  }
+  for (; count > 0; count--, at++) {
+    lua_getiuservalue(co, XIOL_BASE_HANDLE, at);
+    lua_pushnil(co);
+    lua_setiuservalue(co, XIOL_BASE_HANDLE, at);
+  }
 }
 
 /* Gives a task that is about to run first its coroutine. False: memory is out. */
 static bool give_coroutine(xiol_task *task) {
   xiol_state *state = task->runtime->state;
-  lua_State *co = xiol_take_coroutine(state);
-  if (co == NULL) co = new_coroutine(state, task->runtime->driver);
-  if (co == NULL) return false;
-  if (!lua_checkstack(co, task->arguments + LUA_MINSTACK)) {
-    xiol_return_coroutine(state, co, true);
+  xiol_coroutine coroutine = xiol_take_coroutine(state);
+  if (coroutine.thread == NULL) coroutine = new_coroutine(state, task->runtime->driver);
+  if (coroutine.thread == NULL) return false;
+  lua_State *co = coroutine.thread;
+  if (task->arguments > LUA_MINSTACK / 2 &&
+      !lua_checkstack(co, task->arguments + LUA_MINSTACK)) {
+    xiol_return_coroutine(state, coroutine, true);
     return false;
   }
-  lua_pushvalue(co, BASE_MAIN);
-  lua_pushvalue(co, BASE_HANDLER);
-  xiol_push_anchored(co, state, task->slot);
-  int handle = lua_gettop(co);
-  if (lua_getiuservalue(co, handle, XIOL_TASK_VALUE) == LUA_TTABLE) {
-    for (int i = 1; i <= task->arguments + 1; i++) lua_rawgeti(co, handle + 1, i);
-    lua_remove(co, handle + 1);
-  }
-  lua_pushnil(co);
-  lua_setiuservalue(co, handle, XIOL_TASK_VALUE);
-  lua_remove(co, handle);
-  task->coroutine = co;
+  lua_rawgeti(co, XIOL_BASE_ANCHORS, task->slot);
+  lua_pushvalue(co, XIOL_BASE_MAIN);
+  lua_pushvalue(co, XIOL_BASE_HANDLER);
+  push_waiting(co, task);
+  task->coroutine = coroutine;
   return true;
 }
 
@@ -167,17 +169,6 @@ static void end_task(xiol_task *task) {
   if (!listed) xiol_task_free(state, task);
 }
 
-/* The body returned normally; `has_value`: with what its handle shall keep, at the top. */
-static void finish_task(xiol_task *task, bool has_value) {
-  lua_State *co = task->coroutine;
-  if (has_value) {
-    xiol_push_anchored(co, task->runtime->state, task->slot);
-    lua_insert(co, -2);
-    lua_setiuservalue(co, -2, XIOL_TASK_VALUE);
-  }
-  end_task(task);
-}
-
 /* The task ended outside of its protected call, or never began: memory, or the C stack,
  * was out at the worst of places. */
 static void lose_task(xiol_task *task) {
@@ -190,10 +181,10 @@ static void lose_task(xiol_task *task) {
     xiol_task_ops.abandon_scope(inner);
   }
   xiol_push_anchored(L, state, task->slot);
-  if (task->coroutine != NULL) {
-    lua_xmove(task->coroutine, L, 1);
+  if (task->coroutine.thread != NULL) {
+    lua_xmove(task->coroutine.thread, L, 1);
     xiol_return_coroutine(state, task->coroutine, false);
-    task->coroutine = NULL;
+    task->coroutine.thread = NULL;
   } else {
     xiol_push_ref(L, state, XIOL_REF_MEMORY);
   }
@@ -215,8 +206,8 @@ static void raise_stray_yield(lua_State *L, lua_Debug *ar) {
  * a pause, or with values a mistake that is raised at the next instruction. */
 static void stray_yield(xiol_task *task, int values) {
   if (values > 0) {
-    lua_pop(task->coroutine, values);
-    lua_sethook(task->coroutine, raise_stray_yield, LUA_MASKCOUNT, 1);
+    lua_pop(task->coroutine.thread, values);
+    lua_sethook(task->coroutine.thread, raise_stray_yield, LUA_MASKCOUNT, 1);
   }
   xio_task_pause(&task->core);
 }
@@ -224,11 +215,11 @@ static void stray_yield(xiol_task *task, int values) {
 static void resume(xio_task *core) {
   xiol_task *task = xiol_task_of(core);
   xiol_state *state = task->runtime->state;
-  if (task->coroutine == NULL && !give_coroutine(task)) {
+  if (task->coroutine.thread == NULL && !give_coroutine(task)) {
     lose_task(task);
     return;
   }
-  lua_State *co = task->coroutine;
+  lua_State *co = task->coroutine.thread;
   int arguments = 0;
   if (!task->begun) {
     task->begun = true;
@@ -243,7 +234,11 @@ static void resume(xio_task *core) {
   state->top = top;
   state->waitable = waitable;
   if (status == LUA_OK) {
-    finish_task(task, values > BASE_VALUES); /* lua_resume counts the whole stack */
+    /* lua_resume counts the whole stack; a value is what the handle shall keep */
+    if (values > XIOL_BASE_HANDLE) {
+      lua_setiuservalue(co, XIOL_BASE_HANDLE, XIOL_TASK_VALUE);
+    }
+    end_task(task);
   } else if (status != LUA_YIELD) {
     lose_task(task);
   } else if (XIO_UNLIKELY(core->wait.state == XIO_WAIT_IDLE)) {

@@ -108,7 +108,8 @@ static void push_spawned(lua_State *L, xiol_task *task) {
   lua_setfield(L, -3, "name");
   lua_pop(L, 1);
   if (task->place != NULL) {
-    lua_pushfstring(L, "%s:%d", task->place, task->place_line);
+    lua_pushfstring(L, "%s%s:%d", task->place_near ? "near " : "", task->place,
+                    task->place_line);
     lua_setfield(L, -2, "place");
   }
 }

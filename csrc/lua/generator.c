@@ -17,7 +17,7 @@ struct xiol_parked {
   xiol_task *task;
 };
 
-enum { WRAPPED = 2 }; /* upvalue of a wrapped function: its coroutine */
+enum { WRAPPED = XIOL_UPVALUES + 1 }; /* upvalue of a wrapped function: its coroutine */
 
 static xiol_task *running_in(lua_State *L, xiol_state *state) {
   if (state->runtime == NULL || L != state->top) return NULL;
@@ -87,9 +87,10 @@ static bool may_wait(xiol_state *state, lua_State *coroutine) {
   return ours;
 }
 
-/* Whether `coroutine` is one of ours, the coroutine of a task. */
+/* Whether `coroutine` is that of a task. The program has seen it then. */
 static bool is_task_coroutine(lua_State *L, xiol_state *state, lua_State *coroutine) {
-  xiol_push_ref(L, state, XIOL_REF_COROUTINES);
+  if (XIO_LIKELY(!state->any_shown)) return false;
+  xiol_push_ref(L, state, XIOL_REF_SHOWN);
   lua_pushthread(coroutine);
   if (coroutine != L) lua_xmove(coroutine, L, 1);
   bool ours = lua_rawget(L, -2) != LUA_TNIL;
@@ -249,11 +250,11 @@ static int call_wrapped(lua_State *L) {
 
 static int l_wrap(lua_State *L) {
   if (!lua_isfunction(L, 1)) xiol_type_error(L, "wrap", 1, "function");
-  lua_pushvalue(L, lua_upvalueindex(1));
+  xiol_push_upvalues(L, xiol_state_of(L));
   lua_State *co = lua_newthread(L);
   lua_pushvalue(L, 1);
   lua_xmove(L, co, 1);
-  lua_pushcclosure(L, call_wrapped, 2);
+  lua_pushcclosure(L, call_wrapped, WRAPPED);
   return 1;
 }
 
@@ -299,7 +300,7 @@ static int l_yield(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = running_in(L, state);
   if (task == NULL) return lua_yield(L, lua_gettop(L));
-  if (L == task->coroutine) {
+  if (L == task->coroutine.thread) {
     if (lua_gettop(L) != 0) {
       return xiol_fail(L, "coroutine.yield: a task has no consumer to yield values to");
     }
@@ -342,7 +343,13 @@ static int l_close(lua_State *L) {
 static int l_running(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = running_in(L, state);
-  if (task != NULL && L == task->coroutine) task->escaped = true;
+  if (task != NULL && L == task->coroutine.thread && !task->escaped) {
+    xiol_push_ref(L, state, XIOL_REF_SHOWN);
+    lua_pushthread(L);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    task->escaped = state->any_shown = true;
+  }
   int is_main = lua_pushthread(L);
   lua_pushboolean(L, is_main);
   return 2;

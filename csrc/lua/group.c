@@ -211,7 +211,7 @@ static int l_group(lua_State *L) {
   lua_replace(L, FRAME_HANDLER);
   lua_pushvalue(L, FRAME_HANDLE);
   lua_insert(L, FRAME_BODY + 1);
-  if (XIO_UNLIKELY(L != task->coroutine)) {
+  if (XIO_UNLIKELY(L != task->coroutine.thread)) {
     group->generator = L;
     xiol_find_place(L, state, 1, &group->place, &group->place_line);
   }
@@ -245,7 +245,11 @@ static int group_spawn(lua_State *L) {
 }
 
 /* Upvalues of the function `started` that a child of start() is given. */
-enum { STARTED_CHILD = 2, STARTED_VALUES = 3, STARTED_TAKEN = 4 };
+enum {
+  STARTED_CHILD = XIOL_UPVALUES + 1,
+  STARTED_VALUES,
+  STARTED_TAKEN
+};
 
 static int started(lua_State *L) {
   xiol_task_handle *handle =
@@ -321,11 +325,11 @@ static int group_start(lua_State *L) {
   if (group->runtime != caller->runtime) {
     return xiol_fail(L, "%s: the group belongs to another run", function);
   }
-  lua_pushvalue(L, lua_upvalueindex(1));
+  xiol_push_upvalues(L, state);
   lua_pushnil(L);
   lua_pushnil(L);
   lua_pushnil(L);
-  lua_pushcclosure(L, started, 4);
+  lua_pushcclosure(L, started, STARTED_TAKEN);
   lua_pushvalue(L, -1);
   lua_insert(L, body + 1); /* the first argument of the child */
   lua_insert(L, 2);        /* and below everything, for the second half */
@@ -334,6 +338,8 @@ static int group_start(lua_State *L) {
                     .function = function,
                     .starter = &caller->core};
   xiol_spawn_from(L, state, how, 3);
+  lua_copy(L, -1, 3);
+  lua_settop(L, 3);
   lua_pushvalue(L, 3);
   lua_setupvalue(L, 2, STARTED_CHILD);
   return xiol_yield(L, 0, finish_start);
@@ -366,7 +372,7 @@ static int group_length(lua_State *L) {
 
 static int group_index(lua_State *L) {
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(2));
+  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
   if (XIO_LIKELY(!lua_isnil(L, -1)) || lua_type(L, 2) != LUA_TSTRING) return 1;
   xiol_state *state = xiol_state_of(L);
   xiol_group *group = check_group(L, "group.__index");

@@ -24,6 +24,7 @@ static int state_gc(lua_State *L) {
     xio_alloc_free(&state->alloc, scope, sizeof *scope);
   }
   xiol_close_generator(state);
+  xiol_close_fd(state);
   for (xiol_source_file *file; (file = state->sources) != NULL;) {
     state->sources = file->next;
     xio_alloc_free(&state->alloc, file, sizeof *file);
@@ -54,10 +55,8 @@ int xiol_anchor(lua_State *L, xiol_state *state) {
     if (state->slot_count == state->slot_capacity) grow_slots(L, state);
     slot = state->slot_count + 1;
   }
-  xiol_push_ref(L, state, XIOL_REF_ANCHORS);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, slot); /* may raise: nothing has changed then */
-  lua_pop(L, 1);
+  /* may raise: nothing has changed then */
+  lua_rawseti(L, lua_upvalueindex(XIOL_UPVALUE_ANCHORS), slot);
   if (state->free_count > 0) {
     state->free_count--;
   } else {
@@ -81,10 +80,14 @@ void xiol_unanchor(lua_State *L, xiol_state *state, int slot) {
   state->free_slots[state->free_count++] = slot;
 }
 
-void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions) {
-  (void)state;
+void xiol_push_upvalues(lua_State *L, const xiol_state *state) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-  luaL_setfuncs(L, functions, 1);
+  xiol_push_ref(L, state, XIOL_REF_ANCHORS);
+}
+
+void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions) {
+  xiol_push_upvalues(L, state);
+  luaL_setfuncs(L, functions, XIOL_UPVALUES);
 }
 
 void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
@@ -95,18 +98,18 @@ void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
   lua_newtable(L);
   for (; from->name != NULL; from++) {
     if (from->func == NULL) continue;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-    lua_pushcclosure(L, from->func, 1);
+    xiol_push_upvalues(L, state);
+    lua_pushcclosure(L, from->func, XIOL_UPVALUES);
     lua_setfield(L, -2, from->name);
   }
   lua_pushstring(L, kind->name);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  xiol_push_upvalues(L, state);
   lua_newtable(L);
   xiol_set_functions(L, state, methods);
-  lua_pushcclosure(L, index, 2);
+  lua_pushcclosure(L, index, XIOL_METHODS);
   lua_setfield(L, -2, "__index");
 }
 
@@ -133,8 +136,8 @@ static void keep_weak_table(lua_State *L, xiol_state *state, xiol_ref ref) {
 }
 
 static void keep_function(lua_State *L, xiol_state *state, xiol_ref ref, lua_CFunction f) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-  lua_pushcclosure(L, f, 1);
+  xiol_push_upvalues(L, state);
+  lua_pushcclosure(L, f, XIOL_UPVALUES);
   keep(L, state, ref);
 }
 
@@ -151,13 +154,14 @@ static xiol_state *new_state(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
-  static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_COROUTINES, XIOL_REF_RECENT,
+  static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_RECENT,
                                     XIOL_REF_HOOKS};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     lua_newtable(L);
     keep(L, state, tables[i]);
   }
   keep_weak_table(L, state, XIOL_REF_TRACES);
+  keep_weak_table(L, state, XIOL_REF_SHOWN);
   lua_pushliteral(L, "not enough memory");
   keep(L, state, XIOL_REF_MEMORY);
   keep_function(L, state, XIOL_REF_TASK_MAIN, xiol_task_main);
@@ -205,7 +209,7 @@ int luaopen_xio_core(lua_State *L) {
       open_functions,      xiol_wait_functions,  xiol_cancel_functions,
       xiol_error_functions, xiol_task_functions,  xiol_scope_functions,
       xiol_group_functions, xiol_run_functions,   xiol_protect_functions,
-      xiol_census_functions, xiol_testing_functions};
+      xiol_census_functions, xiol_testing_functions, xiol_fd_functions};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     xiol_set_functions(L, state, lists[i]);
   }
@@ -218,6 +222,7 @@ int luaopen_xio_core(lua_State *L) {
   xiol_open_scope(L, state);
   xiol_open_group(L, state);
   xiol_open_run(L, state);
+  xiol_open_fd(L, state);
   xiol_open_generator(L, state);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);

@@ -38,7 +38,7 @@ static int l_pcall(lua_State *L) {
 static int handle(lua_State *L) {
   lua_settop(L, 1);
   if (xiol_is_cancelled(L, 1)) return 1;
-  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(XIOL_UPVALUES + 1));
   lua_insert(L, 1);
   lua_call(L, 1, 1);
   return 1;
@@ -49,9 +49,9 @@ static int l_xpcall(lua_State *L) {
   luaL_checkany(L, 1);
   if (!lua_isfunction(L, 2)) xiol_type_error(L, "xio.xpcall", 2, "function");
   int count = lua_gettop(L) - 2;
-  lua_pushvalue(L, lua_upvalueindex(1));
+  xiol_push_upvalues(L, xiol_state_of(L));
   lua_pushvalue(L, 2);
-  lua_pushcclosure(L, handle, 2);
+  lua_pushcclosure(L, handle, XIOL_UPVALUES + 1);
   lua_replace(L, 2);
   lua_pushboolean(L, 1);
   lua_pushvalue(L, 1);

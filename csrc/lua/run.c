@@ -227,7 +227,10 @@ static xiol_task *spawn_main(lua_State *L, xiol_runtime *runtime, int first,
                        const char *function) {
   xiol_spawn how = {
       .runtime = runtime, .group = &runtime->loop->root, .function = function};
-  return xiol_spawn_from(L, runtime->state, how, first);
+  xiol_task *task = xiol_spawn_from(L, runtime->state, how, first);
+  lua_copy(L, -1, first);
+  lua_settop(L, first);
+  return task;
 }
 
 /* Pushes an xio.Interrupted and returns true where a signal ended the main task, whose
@@ -388,7 +391,7 @@ static int runtime_gc(lua_State *L) {
 
 static int runtime_index(lua_State *L) {
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(2));
+  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
   if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING) return 1;
   xiol_runtime *runtime = xiol_check(L, 1, &xiol_kind_runtime, "runtime.__index");
   if (strcmp(lua_tostring(L, 2), "name") == 0 && runtime->name != 0) {

@@ -245,7 +245,7 @@ static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope
   }
   scope->refs++;
   scope->generator = NULL;
-  if (XIO_UNLIKELY(L != task->coroutine)) {
+  if (XIO_UNLIKELY(L != task->coroutine.thread)) {
     scope->generator = L;
     xiol_find_place(L, state, 1, &scope->place, &scope->place_line);
   }
@@ -460,7 +460,7 @@ static int scope_index(lua_State *L) {
   xiol_scope_handle *handle = xiol_check(L, 1, &xiol_kind_scope, "scope.__index");
   xio_scope *scope = handle->scope;
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(2));
+  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
   if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING) return 1;
   const char *field = lua_tostring(L, 2);
   if (strcmp(field, "cancel_called") == 0) {

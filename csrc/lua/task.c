@@ -7,7 +7,7 @@
 
 #include "binding.h"
 
-enum { SOURCES_MAX = 512 };
+enum { SOURCES_MAX = 512, PLACES_ALIKE = 64 };
 
 const xiol_kind xiol_kind_task = {"xio.Task"};
 
@@ -29,12 +29,16 @@ static xiol_task *take_task(xiol_state *state) {
 }
 
 void xiol_task_free(xiol_state *state, xiol_task *task) {
-  lua_State *L = task->coroutine != NULL && !task->escaped ? task->coroutine : state->main;
   task->handle->task = NULL;
-  if (lua_checkstack(L, 4)) xiol_unanchor(L, state, task->slot);
-  if (task->coroutine != NULL) {
-    xiol_return_coroutine(state, task->coroutine, !task->escaped);
+  lua_State *co = task->coroutine.thread;
+  if (co != NULL && !task->escaped) {
+    lua_pushboolean(co, 0);
+    lua_rawseti(co, XIOL_BASE_ANCHORS, task->slot);
+    state->free_slots[state->free_count++] = task->slot;
+  } else if (lua_checkstack(state->main, 4)) {
+    xiol_unanchor(state->main, state, task->slot);
   }
+  if (co != NULL) xiol_return_coroutine(state, task->coroutine, !task->escaped);
   task->next_free = state->free_tasks;
   state->free_tasks = task;
   state->live.tasks--;
@@ -89,9 +93,10 @@ static void read_options(lua_State *L, xiol_spawn *how, int index) {
   lua_replace(L, index);
 }
 
-/* Pushes a handle that names no task yet. */
-static xiol_task_handle *push_handle(lua_State *L, xiol_state *state) {
-  xiol_task_handle *handle = lua_newuserdatauv(L, sizeof *handle, 3);
+/* Pushes a handle that names no task yet, with room for `waiting` values. */
+static xiol_task_handle *push_handle(lua_State *L, xiol_state *state, int waiting) {
+  xiol_task_handle *handle =
+      lua_newuserdatauv(L, sizeof *handle, XIOL_TASK_WAITING - 1 + waiting);
   handle->kind = &xiol_kind_task;
   handle->task = NULL;
   handle->outcome = XIO_OUTCOME_NONE;
@@ -102,25 +107,24 @@ static xiol_task_handle *push_handle(lua_State *L, xiol_state *state) {
   return handle;
 }
 
-/* The function and the `count` arguments above it wait in the handle at the top for a
- * coroutine. */
-static void keep_arguments(lua_State *L, int function, int count) {
-  luaL_checkstack(L, 4, NULL);
-  lua_createtable(L, count + 1, 0);
-  for (int i = 0; i <= count; i++) {
-    lua_pushvalue(L, function + i);
-    lua_rawseti(L, -2, i + 1);
+/* The values from `index` on wait in the handle at the top for a coroutine. */
+static void keep_waiting(lua_State *L, int index, int count) {
+  for (int i = 0; i < count; i++) {
+    lua_pushvalue(L, index + i);
+    lua_setiuservalue(L, -2, XIOL_TASK_WAITING + i);
   }
-  lua_setiuservalue(L, -2, XIOL_TASK_VALUE);
 }
 
-/* Gives the task an idle coroutine, with the function and its arguments, which are at the
- * top of the stack and leave it. */
-static void move_arguments(lua_State *L, xiol_task *task, lua_State *co, int count) {
-  lua_pushvalue(co, 1);
-  lua_pushvalue(co, 2);
+/* Gives the task an idle coroutine, with its handle, which is at the top, and the function
+ * and arguments below that, which leave the stack. */
+static void move_arguments(lua_State *L, xiol_task *task, int count) {
+  task->coroutine = xiol_take_coroutine(task->runtime->state);
+  lua_State *co = task->coroutine.thread;
+  lua_rawgeti(co, XIOL_BASE_ANCHORS, task->slot);
+  lua_pushvalue(co, XIOL_BASE_MAIN);
+  lua_pushvalue(co, XIOL_BASE_HANDLER);
+  lua_insert(L, -2 - count);
   lua_xmove(L, co, count + 1);
-  task->coroutine = co;
 }
 
 /* Fills in a task that is about to be spawned. */
@@ -129,7 +133,7 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, xiol_task_handle *
   xio_task_init(&task->core, &runtime->loop->queue, &xiol_task_ops);
   task->runtime = runtime;
   task->handle = handle;
-  task->coroutine = NULL;
+  task->coroutine.thread = NULL;
   task->slot = slot;
   task->arguments = arguments;
   task->atomic = 0;
@@ -140,43 +144,62 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, xiol_task_handle *
   handle->id = task->core.id;
 }
 
+/* Notes where the task is spawned. To look costs as much as half a spawn: after many spawns
+ * into one group from one line, the next ones are taken to come from there too, and only
+ * every so often it is looked again. */
+static void note_place(lua_State *L, xiol_state *state, xiol_task *task,
+                       const xio_group *group) {
+  task->place = NULL;
+  task->place_near = false;
+  if (task->runtime->no_places) return;
+  bool alike = state->spawned.group == group && state->spawned.same >= PLACES_ALIKE;
+  if (alike && ++state->spawned.skipped < PLACES_ALIKE) {
+    task->place = state->spawned.place;
+    task->place_line = state->spawned.line;
+    task->place_near = true;
+    return;
+  }
+  state->spawned.skipped = 0;
+  xiol_find_place(L, state, 1, &task->place, &task->place_line);
+  if (state->spawned.group == group && state->spawned.place == task->place &&
+      state->spawned.line == task->place_line) {
+    state->spawned.same++;
+    return;
+  }
+  state->spawned.group = group;
+  state->spawned.place = task->place;
+  state->spawned.line = task->place_line;
+  state->spawned.same = 0;
+}
+
 xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int first) {
   int name = 0;
   int function = first;
-  if (XIO_UNLIKELY(xiol_has_options(L, first))) {
-    read_options(L, &how, first);
-    if (!lua_isnil(L, first)) name = first;
-    function++;
+  if (XIO_UNLIKELY(!lua_isfunction(L, first))) {
+    if (xiol_has_options(L, first)) {
+      read_options(L, &how, first);
+      if (!lua_isnil(L, first)) name = first;
+      function++;
+    }
+    xiol_check_callable(L, function, how.function);
   }
-  xiol_check_callable(L, function, how.function);
   int count = lua_gettop(L) - function;
   luaL_checkstack(L, 8, NULL);
   reserve_task(L, state);
-  xiol_task_handle *handle = push_handle(L, state);
+  /* many arguments find no room on an idle coroutine for sure: they wait */
+  bool idle = state->pooled > 0 && count <= LUA_MINSTACK / 2;
+  int waiting = idle ? 0 : count + (name != 0 ? 1 : 0);
+  xiol_task_handle *handle = push_handle(L, state, waiting);
   lua_pushvalue(L, name != 0 ? name : function);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
-  if (how.group->host != NULL) {
-    xiol_push_task(L, xiol_task_of(how.group->host));
-    lua_setiuservalue(L, -2, XIOL_TASK_PARENT);
-  }
-  lua_State *co = state->pooled > 0 ? state->pool[state->pooled - 1] : NULL;
-  if (co != NULL && !lua_checkstack(co, count + LUA_MINSTACK)) co = NULL;
-  if (co == NULL) keep_arguments(L, function, count);
+  if (waiting != 0) keep_waiting(L, name != 0 ? function : function + 1, waiting);
   lua_pushvalue(L, -1);
   int slot = xiol_anchor(L, state);
   /* nothing below can fail */
   xiol_task *task = take_task(state);
   init_task(task, how.runtime, handle, slot, count);
-  task->place = NULL;
-  if (!how.runtime->no_places) {
-    xiol_find_place(L, state, 1, &task->place, &task->place_line);
-  }
-  lua_insert(L, first); /* the handle, below the function and its arguments */
-  if (co != NULL) {
-    state->pooled--;
-    move_arguments(L, task, co, count);
-  }
-  lua_settop(L, first);
+  note_place(L, state, task, how.group);
+  if (idle) move_arguments(L, task, count);
   if (how.starter != NULL) {
     xio_start_begin(how.starter, how.group, &task->core, how.daemon);
   } else {
@@ -392,8 +415,8 @@ static int task_traceback(lua_State *L) {
   xiol_push_task_name(L, 1);
   lua_pushfstring(L, "task '%s' (%s)", lua_tostring(L, -1), status_of(handle));
   xiol_task *task = handle->task;
-  if (handle->outcome == XIO_OUTCOME_NONE && task->coroutine != NULL) {
-    lua_State *of = task->coroutine;
+  if (handle->outcome == XIO_OUTCOME_NONE && task->coroutine.thread != NULL) {
+    lua_State *of = task->coroutine.thread;
     xiol_push_stack(L, of, state, of == L ? 1 : 0);
     lua_concat(L, 2);
   }
@@ -403,13 +426,17 @@ static int task_traceback(lua_State *L) {
 static int task_index(lua_State *L) {
   xiol_check(L, 1, &xiol_kind_task, "task.__index");
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(2));
+  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
   if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING) return 1;
   const char *field = lua_tostring(L, 2);
   if (strcmp(field, "name") == 0) {
     xiol_push_task_name(L, 1);
   } else if (strcmp(field, "parent") == 0) {
-    lua_getiuservalue(L, 1, XIOL_TASK_PARENT);
+    xiol_task_handle *handle = lua_touserdata(L, 1);
+    xio_group *group = handle->task != NULL ? handle->task->core.group : NULL;
+    if (group != NULL && group->host != NULL) {
+      xiol_push_task(L, xiol_task_of(group->host));
+    }
   } else if (strcmp(field, "id") == 0) {
     xiol_task_handle *handle = lua_touserdata(L, 1);
     lua_pushinteger(L, (lua_Integer)handle->id);

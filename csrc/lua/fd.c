@@ -1,0 +1,441 @@
+/* fd: descriptors of others as Lua sees them: xio.fd, xio.read, xio.write, xio.writeall.
+ *
+ * The descriptor stays its owner's: nothing here duplicates, closes or changes it. xio.read
+ * and the like look the number up at each step, since the file may be closed while they
+ * wait. A box of xio.fd owns its registration (xio_fd), which knows when the number has
+ * become another file; closing twice, and collecting, are harmless.
+ *
+ * Bytes are read into a block of the state's and become a string in the same step, so that
+ * no wait, and so no cancellation, can come between; only a memory error for that string
+ * loses them. Loop's thread. Not here: lines, buffers, and files that we opened. */
+#include <string.h>
+
+#include "../core/fd.h"
+#include "binding.h"
+
+enum { READ_DEFAULT = 64 * 1024, READ_MAX = 1024 * 1024, WRITE_MAX = 64 * 1024 };
+
+const xiol_kind xiol_kind_fd = {"xio.fd"};
+
+typedef struct xiol_fd {
+  const xiol_kind *kind;
+  xiol_state *state;
+  xio_fd *fd; /* NULL: closed */
+  int number;
+} xiol_fd;
+
+static bool is_open(const xiol_fd *box) {
+  return box->fd != NULL && xio_fd_loop(box->fd) != NULL;
+}
+
+/* -- errors ---------------------------------------------------------------------------------- */
+
+int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *op,
+                      int number) {
+  char name[32];
+  char text[96];
+  const char *code = xio_status_name(status);
+  if (code == NULL) code = uv_err_name_r(status, name, sizeof name);
+  const char *message = status == XIO_ECLOSED ? "closed"
+                        : status == XIO_ETIMEDOUT
+                            ? "timed out"
+                            : uv_strerror_r(status, text, sizeof text);
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: %s (%s)", op, message, code);
+  xiol_push_error(L, state, code, op);
+  if (number >= 0) {
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, "fd");
+  }
+  lua_pushstring(L, code);
+  return 3;
+}
+
+static int raise_busy(lua_State *L, const char *function, xio_fd_side side, int number) {
+  return xiol_fail(L, "%s: another task is waiting to %s descriptor %d already", function,
+                   side == XIO_FD_READ ? "read from" : "write to", number);
+}
+
+static int raise_memory(lua_State *L) {
+  return luaL_error(L, "not enough memory");
+}
+
+/* -- what to read from and write to ------------------------------------------------------------ */
+
+typedef struct target {
+  int number;
+  FILE *file;   /* NULL: none */
+  xiol_fd *box; /* NULL: none */
+} target;
+
+/* Reads what is at `index` into `to`: XIO_OK, or XIO_ECLOSED. Raises for what is no file. */
+static int get_target(lua_State *L, int index, target *to, const char *function) {
+  *to = (target){.number = -1};
+  luaL_Stream *stream = luaL_testudata(L, index, LUA_FILEHANDLE);
+  if (stream != NULL) {
+    if (stream->closef == NULL) return XIO_ECLOSED;
+    to->file = stream->f;
+    to->number = fileno(stream->f);
+    return to->number >= 0 ? XIO_OK : XIO_EBADF;
+  }
+  to->box = xiol_test(L, index, &xiol_kind_fd);
+  if (to->box != NULL) {
+    to->number = to->box->number;
+    if (!is_open(to->box)) return XIO_ECLOSED;
+    return xio_fd_verify(to->box->fd);
+  }
+  int exact = 0;
+  lua_Integer number = 0;
+  if (lua_type(L, index) == LUA_TNUMBER) number = lua_tointegerx(L, index, &exact);
+  if (!exact) xiol_type_error(L, function, index, "file or number of a descriptor");
+  if (number < 0 || number > INT32_MAX) {
+    xiol_arg_error(L, function, index, "number of a descriptor expected");
+  }
+  to->number = (int)number;
+  return XIO_OK;
+}
+
+/* Raises where the box belongs to another run than `task`, or where another task waits for
+ * the side already. */
+static void check_free(lua_State *L, xiol_task *task, const target *from,
+                       xio_fd_side side, const char *function) {
+  xio_loop *loop = task->runtime->loop;
+  if (from->box != NULL && is_open(from->box) && xio_fd_loop(from->box->fd) != loop) {
+    xiol_fail(L, "%s: the descriptor was registered in another run", function);
+  }
+  if (xio_fd_waited(loop, from->number, side))
+    raise_busy(L, function, side, from->number);
+}
+
+/* Parks the task until the side is ready; the status of the core. */
+static int wait_for(xiol_task *task, const target *from, xio_fd_side side) {
+  if (from->box != NULL) return xio_fd_wait(from->box->fd, side, &task->core, XIO_NEVER);
+  return xio_fd_wait_number(task->runtime->loop, from->number, side, &task->core,
+                            XIO_NEVER);
+}
+
+/* The first step of each try to read or write. False: the task was rescheduled, under a
+ * cancellation or because its budget of this turn is spent; yield, and come again. */
+static bool may_try(xiol_task *task) {
+  if (xio_task_begin(&task->core) != XIO_OK) return false;
+  if (XIO_LIKELY(xio_task_spend(&task->core))) return true;
+  xio_task_pause(&task->core);
+  return false;
+}
+
+/* -- reading ------------------------------------------------------------------------------------ */
+
+/* Makes the block at least `size` bytes. Raises: nothing has changed. */
+static void grow_scratch(lua_State *L, xiol_state *state, size_t size) {
+  if (state->scratch_size >= size) return;
+  char *block = state->alloc.resize(state->alloc.context, state->scratch,
+                                    state->scratch_size, size);
+  if (block == NULL) raise_memory(L);
+  state->scratch = block;
+  state->scratch_size = size;
+}
+
+void xiol_close_fd(xiol_state *state) {
+  xio_alloc_free(&state->alloc, state->scratch, state->scratch_size);
+  state->scratch = NULL;
+  state->scratch_size = 0;
+}
+
+static int finish_read(lua_State *L, int status, lua_KContext context);
+
+/* Reads, or begins to wait. The frame: [1] the file, [2] how much at most. */
+static int try_read(lua_State *L, xiol_state *state, xiol_task *task) {
+  static const char function[] = "xio.read";
+  if (!may_try(task)) return xiol_yield(L, 0, finish_read);
+  target from;
+  int status = get_target(L, 1, &from, function);
+  if (status != XIO_OK) return xiol_push_refusal(L, state, status, "read", from.number);
+  check_free(L, task, &from, XIO_FD_READ, function);
+  lua_Integer max = lua_tointeger(L, 2);
+  size_t size = max < READ_MAX ? (size_t)max : READ_MAX;
+  grow_scratch(L, state, size);
+  if (from.file != NULL) { /* where it can be sought, go on where it was read to */
+    status = xio_fd_flush(from.file, XIO_FD_READ);
+    if (status != XIO_OK) return xiol_push_refusal(L, state, status, "read", from.number);
+  }
+  int64_t count = xio_fd_read(from.number, state->scratch, size);
+  if (count > 0) {
+    lua_pushlstring(L, state->scratch, (size_t)count);
+    return 1;
+  }
+  if (count == XIO_EOF) {
+    lua_pushnil(L);
+    return 1;
+  }
+  status = (int)count;
+  if (status == XIO_EAGAIN) status = wait_for(task, &from, XIO_FD_READ);
+  if (status == XIO_OK) return xiol_yield(L, 0, finish_read);
+  if (status == XIO_ENOMEM) return raise_memory(L);
+  return xiol_push_refusal(L, state, status, "read", from.number);
+}
+
+static int finish_read(lua_State *L, int status, lua_KContext context) {
+  (void)context;
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  status = task->core.wait.status;
+  xiol_check_cancelled(L, state, task, status);
+  if (status != XIO_OK) {
+    target from;
+    get_target(L, 1, &from, "xio.read");
+    return xiol_push_refusal(L, state, status, "read", from.number);
+  }
+  return try_read(L, state, task);
+}
+
+/* read(f [, n]): up to n bytes, nil at the end; or nil, err, code. */
+static int l_read(lua_State *L) {
+  static const char function[] = "xio.read";
+  xiol_state *state = xiol_state_of(L);
+  lua_settop(L, 2);
+  target from;
+  get_target(L, 1, &from, function);
+  if (lua_isnil(L, 2)) {
+    lua_pushinteger(L, READ_DEFAULT);
+    lua_replace(L, 2);
+  }
+  int exact = 0;
+  if (lua_type(L, 2) != LUA_TNUMBER) xiol_type_error(L, function, 2, "number of bytes");
+  if (lua_tointegerx(L, 2, &exact) < 1 || !exact) {
+    xiol_arg_error(L, function, 2, "integer of at least 1 expected");
+  }
+  return try_read(L, state, xiol_enter(L, state, function));
+}
+
+/* -- writing ------------------------------------------------------------------------------------- */
+
+/* What the continuation knows: how many bytes are out, or that some are enough. */
+#define WRITE_SOME ((lua_KContext)-1)
+
+static int finish_write(lua_State *L, int status, lua_KContext context);
+
+/* The failure of a write, with the part that was done. */
+static int refuse_write(lua_State *L, xiol_state *state, int status, int number,
+                        size_t done) {
+  xiol_push_refusal(L, state, status, "write", number);
+  lua_pushinteger(L, (lua_Integer)done);
+  return 4;
+}
+
+/* Writes one piece of `count` bytes, and what the io file has buffered before it. */
+static int64_t write_piece(const target *to, const char *bytes, size_t count) {
+  if (to->file != NULL) {
+    int status = xio_fd_flush(to->file, XIO_FD_WRITE);
+    if (status != XIO_OK) return status;
+  }
+  if (count == 0) return 0;
+  return xio_fd_write(to->number, bytes, count < WRITE_MAX ? count : WRITE_MAX);
+}
+
+/* Writes, or begins to wait. The frame: [1] the file, [2] the string. */
+static int try_write(lua_State *L, xiol_state *state, xiol_task *task,
+                     lua_KContext context) {
+  bool all = context != WRITE_SOME;
+  const char *function = all ? "xio.writeall" : "xio.write";
+  size_t size = 0;
+  const char *bytes = lua_tolstring(L, 2, &size);
+  size_t done = all ? (size_t)context : 0;
+  for (;;) {
+    lua_KContext next = all ? (lua_KContext)done : WRITE_SOME;
+    if (!may_try(task)) return xiol_yield(L, next, finish_write);
+    target to;
+    int status = get_target(L, 1, &to, function);
+    if (status != XIO_OK) return refuse_write(L, state, status, to.number, done);
+    check_free(L, task, &to, XIO_FD_WRITE, function);
+    int64_t count = write_piece(&to, bytes + done, size - done);
+    if (count >= 0 && !all) {
+      lua_pushinteger(L, (lua_Integer)count);
+      return 1;
+    }
+    if (count >= 0) {
+      done += (size_t)count;
+      if (done < size) continue;
+      lua_settop(L, 1);
+      return 1;
+    }
+    status = (int)count;
+    if (status == XIO_EAGAIN) status = wait_for(task, &to, XIO_FD_WRITE);
+    if (status == XIO_OK) return xiol_yield(L, next, finish_write);
+    if (status == XIO_ENOMEM) return raise_memory(L);
+    return refuse_write(L, state, status, to.number, done);
+  }
+}
+
+static int finish_write(lua_State *L, int status, lua_KContext context) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  status = task->core.wait.status;
+  xiol_check_cancelled(L, state, task, status);
+  if (status == XIO_OK) return try_write(L, state, task, context);
+  bool all = context != WRITE_SOME;
+  target to;
+  get_target(L, 1, &to, all ? "xio.writeall" : "xio.write");
+  return refuse_write(L, state, status, to.number, all ? (size_t)context : 0);
+}
+
+static int begin_write(lua_State *L, const char *function, lua_KContext context) {
+  xiol_state *state = xiol_state_of(L);
+  lua_settop(L, 2);
+  target to;
+  get_target(L, 1, &to, function);
+  if (!lua_isstring(L, 2)) xiol_type_error(L, function, 2, "string");
+  return try_write(L, state, xiol_enter(L, state, function), context);
+}
+
+/* write(f, s): writes some of it; how many bytes; or nil, err, code, 0. */
+static int l_write(lua_State *L) {
+  return begin_write(L, "xio.write", WRITE_SOME);
+}
+
+/* writeall(f, s): writes all of it; f; or nil, err, code, how many bytes went out. */
+static int l_writeall(lua_State *L) {
+  return begin_write(L, "xio.writeall", 0);
+}
+
+/* -- registered descriptors ----------------------------------------------------------------------- */
+
+/* fd(n): a box that waits for descriptor n; or nil, err, code. */
+static int l_fd(lua_State *L) {
+  static const char function[] = "xio.fd";
+  xiol_state *state = xiol_state_of(L);
+  lua_settop(L, 1);
+  target from;
+  if (xiol_test(L, 1, &xiol_kind_fd) != NULL) {
+    xiol_type_error(L, function, 1, "file or number of a descriptor");
+  }
+  int status = get_target(L, 1, &from, function);
+  xiol_task *task = xiol_running(L, state, function);
+  if (status != XIO_OK) return xiol_push_refusal(L, state, status, "fd", from.number);
+  xiol_fd *box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = (xiol_fd){.kind = &xiol_kind_fd, .state = state, .number = from.number};
+  xiol_push_ref(L, state, XIOL_REF_FD);
+  lua_setmetatable(L, -2);
+  status = xio_fd_open(&box->fd, task->runtime->loop, from.number);
+  if (status == XIO_ENOMEM) return raise_memory(L);
+  if (status != XIO_OK) return xiol_push_refusal(L, state, status, "fd", from.number);
+  state->live.fds++;
+  return 1;
+}
+
+/* Also __close and __gc: raises and allocates nothing. */
+static bool close_box(xiol_fd *box) {
+  if (box == NULL || box->fd == NULL) return false;
+  bool first = is_open(box);
+  xio_fd *fd = box->fd;
+  box->fd = NULL;
+  box->state->live.fds--;
+  xio_fd_close(fd);
+  return first;
+}
+
+static int fd_close(lua_State *L) {
+  lua_pushboolean(L, close_box(xiol_check(L, 1, &xiol_kind_fd, "fd:close")));
+  return 1;
+}
+
+static int fd_gc(lua_State *L) {
+  close_box(xiol_test(L, 1, &xiol_kind_fd));
+  return 0;
+}
+
+static int finish_ready(lua_State *L, int status, lua_KContext side) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  status = task->core.wait.status;
+  xiol_check_cancelled(L, state, task, status);
+  xiol_fd *box = lua_touserdata(L, 1);
+  if (status == XIO_OK && !is_open(box)) status = XIO_ECLOSED; /* since it was woken */
+  if (status != XIO_OK) {
+    const char *op = side == XIO_FD_READ ? "readable" : "writable";
+    return xiol_push_refusal(L, state, status, op, box->number);
+  }
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* Tells at once where the side is ready, or begins to wait. */
+static int wait_ready(lua_State *L, xio_fd_side side, const char *function) {
+  const char *op = side == XIO_FD_READ ? "readable" : "writable";
+  xiol_state *state = xiol_state_of(L);
+  lua_settop(L, 2);
+  xiol_fd *box = xiol_check(L, 1, &xiol_kind_fd, function);
+  int64_t timeout = xiol_check_seconds(L, 2, true, function);
+  xiol_task *task = xiol_enter(L, state, function);
+  if (!is_open(box)) return xiol_push_refusal(L, state, XIO_ECLOSED, op, box->number);
+  const target from = {.number = box->number, .box = box};
+  check_free(L, task, &from, side, function);
+  if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, side, finish_ready);
+  int status = xio_fd_verify(box->fd);
+  if (status == XIO_OK) status = xio_fd_ready(box->number, side);
+  if (status == XIO_OK) {
+    if (!xio_task_spend(&task->core)) {
+      xio_wait_reschedule(&task->core.wait, XIO_OK);
+      return xiol_yield(L, side, finish_ready);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  if (status == XIO_EAGAIN) {
+    xio_clock *clock = task->core.wait.queue->clock;
+    int64_t at = timeout == XIO_NEVER ? XIO_NEVER : xio_clock_after(clock, timeout);
+    status = xio_fd_wait(box->fd, side, &task->core, at);
+  }
+  if (status == XIO_OK) return xiol_yield(L, side, finish_ready);
+  if (status == XIO_ENOMEM) return raise_memory(L);
+  return xiol_push_refusal(L, state, status, op, box->number);
+}
+
+static int fd_readable(lua_State *L) {
+  return wait_ready(L, XIO_FD_READ, "fd:readable");
+}
+
+static int fd_writable(lua_State *L) {
+  return wait_ready(L, XIO_FD_WRITE, "fd:writable");
+}
+
+static int fd_fileno(lua_State *L) {
+  xiol_fd *box = xiol_check(L, 1, &xiol_kind_fd, "fd:fileno");
+  if (!is_open(box)) {
+    return xiol_push_refusal(L, xiol_state_of(L), XIO_ECLOSED, "fileno", box->number);
+  }
+  lua_pushinteger(L, box->number);
+  return 1;
+}
+
+static int fd_index(lua_State *L) {
+  xiol_fd *box = xiol_check(L, 1, &xiol_kind_fd, "fd.__index");
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
+  if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING) return 1;
+  if (strcmp(lua_tostring(L, 2), "closed") == 0) lua_pushboolean(L, !is_open(box));
+  return 1;
+}
+
+static int fd_tostring(lua_State *L) {
+  xiol_fd *box = xiol_check(L, 1, &xiol_kind_fd, "fd.__tostring");
+  lua_pushfstring(L, "fd %d%s", box->number, is_open(box) ? "" : " (closed)");
+  return 1;
+}
+
+const luaL_Reg xiol_fd_functions[] = {{"fd", l_fd},
+                                      {"read", l_read},
+                                      {"write", l_write},
+                                      {"writeall", l_writeall},
+                                      {NULL, NULL}};
+
+void xiol_open_fd(lua_State *L, xiol_state *state) {
+  static const luaL_Reg methods[] = {{"readable", fd_readable},
+                                     {"writable", fd_writable},
+                                     {"close", fd_close},
+                                     {"fileno", fd_fileno},
+                                     {NULL, NULL}};
+  static const luaL_Reg closing[] = {{"__close", fd_gc}, {NULL, NULL}};
+  xiol_make_class(L, state, &xiol_kind_fd, methods, fd_index, fd_tostring, fd_gc);
+  xiol_set_functions(L, state, closing);
+  state->refs[XIOL_REF_FD] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
