@@ -3,6 +3,8 @@
  * running, parked and held. */
 #include "check.h"
 
+#include "fd.h"
+
 typedef struct checker {
   const xio_loop *loop;
   const char *broken; /* the first broken invariant */
@@ -100,8 +102,9 @@ static bool check_scope_timer(checker *check, const xio_scope *scope) {
   }
   if (scope->grace_ns != 0) {
     EXPECT(armed || scope->timer.reserved, "scope: no timer is kept for its grace");
-    EXPECT(armed || scope->effective || !scope->parent->effective,
-           "scope: cancelled around its shield, but its grace has not begun");
+    EXPECT(
+        armed || scope->effective || scope->parent == NULL || !scope->parent->effective,
+        "scope: cancelled around its shield, but its grace has not begun");
     return true;
   }
   EXPECT(!scope->timer.reserved, "scope: a timer is reserved without grace");
@@ -144,7 +147,10 @@ static bool check_failed(checker *check, const xio_group *group) {
 
 /* Counts equal lists; the limit holds children back only where it is reached. */
 static bool check_children_of_group(checker *check, const xio_group *group) {
-  uint32_t live = 0, daemons = 0, held = 0, listed = 0;
+  uint32_t live = 0;
+  uint32_t daemons = 0;
+  uint32_t held = 0;
+  uint32_t listed = 0;
   for (const xio_task *task = NULL; (task = xio_group_next_child(group, task)) != NULL;) {
     EXPECT(task->group == group, "group: a child names another group");
     live++;
@@ -295,20 +301,20 @@ static bool check_runqueue(checker *check) {
   return true;
 }
 
-/* The task after `task` in a walk over those that wait, directly or through others, for
- * the end of `top`; NULL at the end. */
-static const xio_task *next_joiner(const xio_task *top, const xio_task *task) {
-  const xio_list *node = &task->joiners;
+/* The task after `at` in a walk over those that wait, directly or through others, for the
+ * end of `top`; NULL at the end. */
+static const xio_task *next_joiner(const xio_task *top, const xio_task *at) {
+  const xio_list *node = &at->joiners;
   const xio_list *head = node;
   for (;;) {
     for (node = node->next; node != head; node = node->next) {
       const xio_waiter *waiter = waiter_at(node);
       if (waiter == &waiter->wait->self) return xio_task_of(waiter->wait);
     }
-    if (task == top) return NULL;
-    node = &task->wait.self.link;
-    task = task->wait.source;
-    head = &task->joiners;
+    if (at == top) return NULL;
+    node = &at->wait.self.link;
+    at = at->wait.source;
+    head = &at->joiners;
   }
 }
 
@@ -318,10 +324,9 @@ static bool check_awaits(checker *check, xio_scope *root) {
   for (xio_scope *scope = root; scope != NULL;
        scope = xio_scope_next(root, scope, true)) {
     if (scope->kind != XIO_SCOPE_TASK) continue;
-    xio_task *task = xio_task_of_own(scope);
-    if (xio_task_awaited(task) != NULL) continue;
-    for (const xio_task *other = task; other != NULL; other = next_joiner(task, other))
-      met++;
+    xio_task *top = xio_task_of_own(scope);
+    if (xio_task_awaited(top) != NULL) continue;
+    for (const xio_task *at = top; at != NULL; at = next_joiner(top, at)) met++;
   }
   EXPECT(met == check->tasks, "task: some await each other in a circle");
   return true;
@@ -334,6 +339,7 @@ static bool check_counts(checker *check) {
   EXPECT(check->armed == timers->count, "clock: a timer of nobody is armed");
   EXPECT(check->reserved == timers->reserved, "clock: promises and timers differ");
   EXPECT(check->loop->handles != 0, "loop: its own handle is not counted");
+  EXPECT(xio_fd_valid(check->loop), "fd: waiters and slots differ");
   return true;
 }
 

@@ -52,7 +52,7 @@ struct xio_fd {
   uint32_t generation; /* of the slot, when this was opened */
 };
 
-/* -- waiting ------------------------------------------------------------------------------- */
+/* -- waiting ------------------------------------------------------------------------- */
 
 /* Takes the waiter of a side out. */
 static xio_waiter *take_waiter(xio_fd_slot *slot, xio_fd_side side) {
@@ -148,7 +148,7 @@ static void on_events(uv_poll_t *handle, int status, int events) {
   }
 }
 
-/* -- the poller and its slots ---------------------------------------------------------------- */
+/* -- the poller and its slots -------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *handle) {
   xio_fd_poller *poller = handle->data;
@@ -274,7 +274,7 @@ bool xio_fd_valid(const xio_loop *loop) {
   return waiters == poller->waiters && watched == (waiters != 0);
 }
 
-/* -- registrations ---------------------------------------------------------------------------- */
+/* -- registrations ------------------------------------------------------------------- */
 
 int xio_fd_open(xio_fd **out, xio_loop *loop, int number) {
   xio_fd_slot *slot = NULL;
@@ -355,7 +355,7 @@ int xio_fd_wait_number(xio_loop *loop, int number, xio_fd_side side, xio_task *t
   return status == XIO_OK ? wait_on(slot, NULL, side, task, at) : status;
 }
 
-/* -- reading and writing ----------------------------------------------------------------------- */
+/* -- reading and writing ------------------------------------------------------------- */
 
 int xio_fd_ready(int number, xio_fd_side side) {
   struct pollfd entry = {.fd = number, .events = side == XIO_FD_READ ? POLLIN : POLLOUT};

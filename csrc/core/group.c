@@ -148,7 +148,7 @@ xio_task *xio_group_next_child(const xio_group *group, const xio_task *task) {
   const xio_list *head = &group->scope.children;
   const xio_list *node = task != NULL ? task->own.sibling.next : head->next;
   for (; node != head; node = node->next) {
-    xio_scope *scope = XIO_CONTAINER_OF((xio_list *)(uintptr_t)node, xio_scope, sibling);
+    xio_scope *scope = XIO_CONTAINER_OF(node, xio_scope, sibling);
     if (scope->kind == XIO_SCOPE_TASK) return xio_task_of_own(scope);
   }
   return NULL;

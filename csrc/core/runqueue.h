@@ -24,7 +24,7 @@ typedef struct xio_runqueue {
   bool shields_lifted; /* no shield protects any more: the grace of a signal is over */
   uint32_t budget; /* operations that the running task may still do without a pause */
   uint64_t last_task_id;
-  uint64_t resumes; /* how many times a task was resumed */
+  uint64_t resumes; /* how many times a task was resumed before this turn */
 } xio_runqueue;
 
 void xio_runqueue_init(xio_runqueue *queue, xio_clock *clock);

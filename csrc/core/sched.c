@@ -1,13 +1,11 @@
 /* sched: see sched.h. */
 #include "sched.h"
 
-static void step(xio_runqueue *queue, xio_task *task) {
+static inline void step(xio_runqueue *queue, xio_task *task) {
   task->wait.state = XIO_WAIT_IDLE;
   queue->running = task;
   queue->budget = XIO_SCHED_BUDGET;
-  queue->resumes++;
   task->ops->resume(task); /* `task` may be gone afterwards */
-  queue->running = NULL;
 }
 
 uint32_t xio_sched_turn(xio_runqueue *queue, uint32_t steps_max) {
@@ -20,5 +18,7 @@ uint32_t xio_sched_turn(xio_runqueue *queue, uint32_t steps_max) {
     step(queue, xio_task_of(waiter->wait));
     steps++;
   }
+  queue->running = NULL;
+  queue->resumes += steps;
   return steps;
 }

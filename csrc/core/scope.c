@@ -66,10 +66,10 @@ void xio_scope_init(xio_scope *scope, xio_scope_kind kind) {
 }
 
 /* Arms the timer of a scope that is being entered, or cancels it when it is too late. */
-static int arm_on_entry(xio_scope *scope, xio_clock *clock) {
+static int arm_on_entry(xio_scope *scope, xio_clock *clock, int64_t now_at) {
   if (scope->grace_ns != 0) return xio_timer_reserve(clock, &scope->timer);
   if (scope->deadline_at == XIO_NEVER || scope->source != XIO_SOURCE_NONE) return XIO_OK;
-  if (scope->deadline_at <= xio_clock_now(clock)) {
+  if (scope->deadline_at <= now_at) {
     scope->source = XIO_SOURCE_DEADLINE;
     return XIO_OK;
   }
@@ -86,8 +86,13 @@ static void link_under(xio_scope *scope, xio_scope *parent, xio_wait *host) {
 }
 
 int xio_scope_enter(xio_scope *scope, xio_wait *host) {
+  bool timed = scope->deadline_at != XIO_NEVER;
+  return xio_scope_enter_at(scope, host, timed ? xio_clock_now(host->queue->clock) : 0);
+}
+
+int xio_scope_enter_at(xio_scope *scope, xio_wait *host, int64_t now_at) {
   if (scope->entered) return XIO_EINVAL;
-  int status = arm_on_entry(scope, host->queue->clock);
+  int status = arm_on_entry(scope, host->queue->clock, now_at);
   if (status != XIO_OK) return status;
   /* nothing below can fail */
   xio_scope *parent = host->scope;

@@ -62,6 +62,9 @@ void xio_scope_init(xio_scope *scope, xio_scope_kind kind);
  * once. XIO_EINVAL: it was entered before. XIO_ENOMEM. On error nothing has changed. */
 int xio_scope_enter(xio_scope *scope, xio_wait *host) XIO_WARN_UNUSED;
 
+/* The same where the caller has just read the clock: it is `now_at`. */
+int xio_scope_enter_at(xio_scope *scope, xio_wait *host, int64_t now_at) XIO_WARN_UNUSED;
+
 /* Makes `scope` a root of its own, entered by nobody. */
 void xio_scope_enter_root(xio_scope *scope, xio_runqueue *queue);
 

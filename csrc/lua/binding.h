@@ -127,7 +127,7 @@ struct xiol_runtime {
   xio_signals *signals;     /* NULL: SIGINT and SIGTERM are left alone */
   int8_t want_signals;      /* yes, no, or -1: where that is safe */
   xiol_task *main;          /* of the run that is driven; NULL once it has ended */
-  uint64_t main_over_at;    /* how many times tasks had been resumed by then */
+  uint64_t main_over_at;    /* how many times tasks had been resumed by then, and one */
   uint8_t deadlocks;        /* how often nothing could wake any task, in this run */
   int name;                 /* anchored name; 0 none */
   int deadlock;             /* anchored deadlock error; 0 none */
@@ -140,7 +140,8 @@ typedef enum xiol_errors { XIOL_ERRORS_AUTO, XIOL_ERRORS_FIRST, XIOL_ERRORS_GROU
 enum {
   XIOL_TASK_VALUE = 1, /* at the end: result or error */
   XIOL_TASK_NAME = 2,  /* a string, or the function whose name it is */
-  XIOL_TASK_WAITING = 3 /* before the first run, where it has no coroutine yet: the function
+  XIOL_TASK_PARENT = 3, /* the handle of the task that opened its group */
+  XIOL_TASK_WAITING = 4 /* before the first run, where it has no coroutine yet: the function
                            if NAME is a string, and the arguments */
 };
 

@@ -141,7 +141,12 @@ static int finish_main(lua_State *L, int status, lua_KContext ended_with) {
     return count > 0 ? 1 : 0;
   }
   task->handle->results = 1;
-  call_at_end(L, state, XIOL_REF_JUDGE, 1, task);
+  if (task->core.own.effective && task->core.own.unwinding == 0 &&
+      xiol_is_cancelled(L, -1)) { /* what the judge would say */
+    task->handle->outcome = XIO_OUTCOME_CANCELLED;
+  } else {
+    call_at_end(L, state, XIOL_REF_JUDGE, 1, task);
+  }
   return 1;
 }
 
@@ -163,7 +168,7 @@ static void end_task(xiol_task *task) {
   }
   if (task == task->runtime->main) {
     task->runtime->main = NULL;
-    task->runtime->main_over_at = task->core.wait.queue->resumes;
+    task->runtime->main_over_at = task->core.wait.queue->resumes + 1;
   }
   xio_group_child_ended(&task->core, outcome);
   if (!listed) xiol_task_free(state, task);

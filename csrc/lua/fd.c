@@ -28,7 +28,7 @@ static bool is_open(const xiol_fd *box) {
   return box->fd != NULL && xio_fd_loop(box->fd) != NULL;
 }
 
-/* -- errors ---------------------------------------------------------------------------------- */
+/* -- errors -------------------------------------------------------------------------- */
 
 int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *op,
                       int number) {
@@ -60,7 +60,7 @@ static int raise_memory(lua_State *L) {
   return luaL_error(L, "not enough memory");
 }
 
-/* -- what to read from and write to ------------------------------------------------------------ */
+/* -- what to read from and write to -------------------------------------------------- */
 
 typedef struct target {
   int number;
@@ -123,7 +123,7 @@ static bool may_try(xiol_task *task) {
   return false;
 }
 
-/* -- reading ------------------------------------------------------------------------------------ */
+/* -- reading ------------------------------------------------------------------------- */
 
 /* Makes the block at least `size` bytes. Raises: nothing has changed. */
 static void grow_scratch(lua_State *L, xiol_state *state, size_t size) {
@@ -192,9 +192,9 @@ static int finish_read(lua_State *L, int status, lua_KContext context) {
 static int l_read(lua_State *L) {
   static const char function[] = "xio.read";
   xiol_state *state = xiol_state_of(L);
-  lua_settop(L, 2);
   target from;
   get_target(L, 1, &from, function);
+  lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
     lua_pushinteger(L, READ_DEFAULT);
     lua_replace(L, 2);
@@ -207,7 +207,7 @@ static int l_read(lua_State *L) {
   return try_read(L, state, xiol_enter(L, state, function));
 }
 
-/* -- writing ------------------------------------------------------------------------------------- */
+/* -- writing ------------------------------------------------------------------------- */
 
 /* What the continuation knows: how many bytes are out, or that some are enough. */
 #define WRITE_SOME ((lua_KContext)-1)
@@ -280,9 +280,9 @@ static int finish_write(lua_State *L, int status, lua_KContext context) {
 
 static int begin_write(lua_State *L, const char *function, lua_KContext context) {
   xiol_state *state = xiol_state_of(L);
-  lua_settop(L, 2);
   target to;
   get_target(L, 1, &to, function);
+  lua_settop(L, 2);
   if (!lua_isstring(L, 2)) xiol_type_error(L, function, 2, "string");
   return try_write(L, state, xiol_enter(L, state, function), context);
 }
@@ -297,18 +297,18 @@ static int l_writeall(lua_State *L) {
   return begin_write(L, "xio.writeall", 0);
 }
 
-/* -- registered descriptors ----------------------------------------------------------------------- */
+/* -- registered descriptors ---------------------------------------------------------- */
 
 /* fd(n): a box that waits for descriptor n; or nil, err, code. */
 static int l_fd(lua_State *L) {
   static const char function[] = "xio.fd";
   xiol_state *state = xiol_state_of(L);
-  lua_settop(L, 1);
   target from;
   if (xiol_test(L, 1, &xiol_kind_fd) != NULL) {
     xiol_type_error(L, function, 1, "file or number of a descriptor");
   }
   int status = get_target(L, 1, &from, function);
+  lua_settop(L, 1);
   xiol_task *task = xiol_running(L, state, function);
   if (status != XIO_OK) return xiol_push_refusal(L, state, status, "fd", from.number);
   xiol_fd *box = lua_newuserdatauv(L, sizeof *box, 0);

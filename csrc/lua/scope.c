@@ -183,12 +183,12 @@ enum { CONTEXT_HOW = 3, CONTEXT_FAILED = 4, CONTEXT_BITS = 7 };
 /* The end of every body. `context` is the scope; its low bits tell how to return, and
  * whether the body failed where something had to be waited for since. */
 static int finish(lua_State *L, int status, lua_KContext context) {
-  xiol_state *state = xiol_state_of(L);
-  xiol_task *task = xiol_resumed(L, state);
   int how = (int)(context & CONTEXT_HOW);
   bool failed =
       (context & CONTEXT_FAILED) != 0 || (status != LUA_OK && status != LUA_YIELD);
   xiol_scope *scope = (void *)(context & ~(lua_KContext)CONTEXT_BITS);
+  xiol_state *state = scope->state;
+  xiol_task *task = xiol_resumed(L, state);
   if (XIO_UNLIKELY(xiol_unnest(task, &scope->core))) {
     return lua_yieldk(L, 0, failed ? context | CONTEXT_FAILED : context, finish);
   }
@@ -233,12 +233,12 @@ xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *functi
  * reference that is being made here is given up. */
 static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope *scope,
                     int how) {
-  if (scope->timeout_ns != XIO_NEVER) {
-    int64_t at = xio_clock_after(task->core.wait.queue->clock, scope->timeout_ns);
-    if (at < scope->core.deadline_at) scope->core.deadline_at = at;
+  int64_t now = xio_clock_now(task->core.wait.queue->clock);
+  if (scope->timeout_ns < XIO_NEVER - now && now + scope->timeout_ns < scope->core.deadline_at) {
+    scope->core.deadline_at = now + scope->timeout_ns;
   }
   if (scope->refs > 0) xiol_cancel_entered(L, state, &scope->core, FRAME_HANDLE);
-  int status = xio_scope_enter(&scope->core, &task->core.wait);
+  int status = xio_scope_enter_at(&scope->core, &task->core.wait, now);
   if (status != XIO_OK) {
     if (scope->refs == 0) free_scope(scope);
     return luaL_error(L, "not enough memory");
@@ -257,7 +257,6 @@ static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope
 
 /* Puts the handler and an empty handle below what is on the stack. */
 static void push_frame(lua_State *L, xiol_state *state) {
-  luaL_checkstack(L, 8, NULL);
   xiol_push_ref(L, state, XIOL_REF_HANDLER);
   lua_pushboolean(L, 0);
   lua_rotate(L, 1, 2);

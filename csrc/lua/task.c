@@ -192,6 +192,11 @@ xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int 
   xiol_task_handle *handle = push_handle(L, state, waiting);
   lua_pushvalue(L, name != 0 ? name : function);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
+  if (how.group->host != NULL) {
+    lua_rawgeti(L, lua_upvalueindex(XIOL_UPVALUE_ANCHORS),
+                xiol_task_of(how.group->host)->slot);
+    lua_setiuservalue(L, -2, XIOL_TASK_PARENT);
+  }
   if (waiting != 0) keep_waiting(L, name != 0 ? function : function + 1, waiting);
   lua_pushvalue(L, -1);
   int slot = xiol_anchor(L, state);
@@ -432,11 +437,7 @@ static int task_index(lua_State *L) {
   if (strcmp(field, "name") == 0) {
     xiol_push_task_name(L, 1);
   } else if (strcmp(field, "parent") == 0) {
-    xiol_task_handle *handle = lua_touserdata(L, 1);
-    xio_group *group = handle->task != NULL ? handle->task->core.group : NULL;
-    if (group != NULL && group->host != NULL) {
-      xiol_push_task(L, xiol_task_of(group->host));
-    }
+    lua_getiuservalue(L, 1, XIOL_TASK_PARENT);
   } else if (strcmp(field, "id") == 0) {
     xiol_task_handle *handle = lua_touserdata(L, 1);
     lua_pushinteger(L, (lua_Integer)handle->id);
