@@ -71,6 +71,7 @@ typedef enum xiol_ref {
   XIOL_REF_INTERRUPTED,
   XIOL_REF_HOOKS,        /* functions that the Lua floor gave: name -> function */
   XIOL_REF_STOCK,        /* the coroutine library as it was: name -> function */
+  XIOL_REF_CONTEXTS,     /* handle of a task -> its table of task-local values (weak keys) */
   XIOL_REF_MEMORY,       /* the text of a memory error */
   XIOL_REF_COUNT
 } xiol_ref;
@@ -91,6 +92,7 @@ struct xiol_state {
   int *free_slots;          /* slots of the anchor table that are free, as a stack */
   int free_count, slot_count, slot_capacity;
   uint32_t pooled;
+  bool any_context;         /* some task has task-local values */
   bool any_shown;           /* some coroutine of a task was shown to the program */
   struct {                  /* live objects, for leak checks */
     uint32_t tasks, scopes, groups, loops, fds;

@@ -280,8 +280,8 @@ static void check_no_scope(lua_State *L, xiol_task *task) {
   } else {
     return;
   }
-  xiol_fail(L, "coroutine.yield: xio.%s, opened at %s:%d in this coroutine, is still open; "
-            "end it before yielding to the consumer", verb, place != NULL ? place : "?",
+  xiol_fail(L, "coroutine.yield: the scope of xio.%s, opened at %s:%d in this coroutine, is "
+            "still open; end it before yielding to the consumer", verb, place != NULL ? place : "?",
             line);
 }
 

@@ -162,6 +162,7 @@ static xiol_state *new_state(lua_State *L) {
   }
   keep_weak_table(L, state, XIOL_REF_TRACES);
   keep_weak_table(L, state, XIOL_REF_SHOWN);
+  keep_weak_table(L, state, XIOL_REF_CONTEXTS);
   lua_pushliteral(L, "not enough memory");
   keep(L, state, XIOL_REF_MEMORY);
   keep_function(L, state, XIOL_REF_TASK_MAIN, xiol_task_main);

@@ -115,6 +115,19 @@ static void keep_waiting(lua_State *L, int index, int count) {
   }
 }
 
+/* The task whose handle is at the top gets the task-local values of the running one. */
+static void inherit_context(lua_State *L, xiol_state *state) {
+  xiol_runtime *runtime = state->runtime;
+  if (runtime == NULL || runtime->loop->queue.running == NULL) return;
+  int handle = lua_gettop(L);
+  luaL_checkstack(L, 6, NULL);
+  xiol_push_ref(L, state, XIOL_REF_CONTEXTS);
+  lua_pushvalue(L, handle);
+  xiol_push_task(L, xiol_task_of(runtime->loop->queue.running));
+  if (lua_rawget(L, handle + 1) != LUA_TNIL) lua_rawset(L, handle + 1);
+  lua_settop(L, handle);
+}
+
 /* Gives the task an idle coroutine, with its handle, which is at the top, and the function
  * and arguments below that, which leave the stack. */
 static void move_arguments(lua_State *L, xiol_task *task, int count) {
@@ -198,6 +211,7 @@ xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int 
     lua_setiuservalue(L, -2, XIOL_TASK_PARENT);
   }
   if (waiting != 0) keep_waiting(L, name != 0 ? function : function + 1, waiting);
+  if (XIO_UNLIKELY(state->any_context)) inherit_context(L, state);
   lua_pushvalue(L, -1);
   int slot = xiol_anchor(L, state);
   /* nothing below can fail */
@@ -459,6 +473,31 @@ static int l_current(lua_State *L) {
   return 1;
 }
 
+/* context(): the running task's table of task-local values, shared with those it was
+ * inherited from and not to be changed; nil where it has none. */
+static int l_context(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_running(L, state, "xio.var");
+  xiol_push_ref(L, state, XIOL_REF_CONTEXTS);
+  xiol_push_task(L, task);
+  lua_rawget(L, -2);
+  return 1;
+}
+
+/* set_context(t): gives the running task another such table. */
+static int l_set_context(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_running(L, state, "xio.var");
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  xiol_push_ref(L, state, XIOL_REF_CONTEXTS);
+  xiol_push_task(L, task);
+  lua_pushvalue(L, 1);
+  lua_rawset(L, -3);
+  state->any_context = true;
+  return 0;
+}
+
 static int l_spawn(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = xiol_running(L, state, "xio.spawn");
@@ -470,7 +509,11 @@ static int l_spawn(lua_State *L) {
 }
 
 const luaL_Reg xiol_task_functions[] = {
-    {"current", l_current}, {"spawn", l_spawn}, {NULL, NULL}};
+    {"current", l_current},
+    {"spawn", l_spawn},
+    {"context", l_context},
+    {"set_context", l_set_context},
+    {NULL, NULL}};
 
 void xiol_open_task(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"await", task_await},   {"wait", task_wait},
