@@ -44,6 +44,7 @@ set(XIO_LUA_SOURCES
 
 set(XIO_CLI_SOURCES
   csrc/cli/exit.c
+  csrc/cli/library.c
   csrc/cli/main.c
   csrc/cli/options.c
   csrc/cli/program.c
@@ -79,14 +80,17 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_check.c
   csrc/test/unit/test_clock.c
   csrc/test/unit/test_fd.c
+  csrc/test/unit/test_fd_io.c
   csrc/test/unit/test_group.c
   csrc/test/unit/test_heap.c
   csrc/test/unit/test_list.c
   csrc/test/unit/test_loop.c
+  csrc/test/unit/test_loop_uv.c
   csrc/test/unit/test_random.c
   csrc/test/unit/test_runqueue.c
   csrc/test/unit/test_sched.c
   csrc/test/unit/test_scope.c
+  csrc/test/unit/test_settle.c
   csrc/test/unit/test_start.c
   csrc/test/unit/test_status.c
   csrc/test/unit/test_task.c
