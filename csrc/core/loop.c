@@ -39,6 +39,7 @@ int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) {
   xio_loop *loop = xio_alloc_new(&opts->alloc, sizeof *loop);
   if (loop == NULL) return XIO_ENOMEM;
   loop->alloc = opts->alloc;
+  loop->on_turn = opts->on_turn;
   int status = open_uv(loop, opts->uv);
   if (status != XIO_OK) {
     xio_alloc_free(&opts->alloc, loop, sizeof *loop);
@@ -164,6 +165,7 @@ static void run_turn(xio_loop *loop) {
     xio_settle_busy(&loop->settlers);
   }
   uint32_t steps = xio_sched_turn(&loop->queue, POLL_STEPS);
+  if (XIO_UNLIKELY(loop->on_turn != NULL)) loop->on_turn(loop);
   if (!xio_runqueue_empty(&loop->queue)) poll_sometimes(loop, steps);
 }
 

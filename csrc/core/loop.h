@@ -32,6 +32,7 @@ typedef struct xio_loop_opts {
   bool virtual_clock;
   bool seeded;          /* the order of ready tasks follows `seed` */
   uint64_t seed;
+  void (*on_turn)(xio_loop *loop); /* NULL, or called after each turn: for checks */
 } xio_loop_opts;
 
 struct xio_loop {
@@ -45,6 +46,8 @@ struct xio_loop {
   uv_prepare_t prepare; /* active while libuv runs */
   int64_t timer_at;     /* when it is set to; XIO_NEVER: it is stopped */
   int64_t polled_at;    /* when the system was last polled */
+  void (*on_turn)(xio_loop *loop);
+  uint32_t own_timers;  /* armed or reserved by nobody in the tree: the grace of signals */
   uint32_t until_clock; /* resumes before the clock is looked at again */
   uint32_t working;     /* operations at work in other threads */
   uint32_t handles;     /* uv handles of ours that libuv still knows */

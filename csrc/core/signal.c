@@ -20,6 +20,7 @@ static bool on_main_thread(void) {
 
 static void on_grace_over(xio_timer *timer) {
   xio_signals *signals = XIO_CONTAINER_OF(timer, xio_signals, grace);
+  signals->loop->own_timers--;
   xio_scope_lift_all(&signals->loop->root.scope);
 }
 
@@ -106,6 +107,7 @@ int xio_signals_open(xio_signals **out, xio_loop *loop, int64_t grace_ns, bool a
     xio_alloc_free(&loop->alloc, signals, sizeof *signals);
     return status;
   }
+  loop->own_timers++;
   for (int i = 0; i < XIO_SIGNALS && status == XIO_OK; i++) {
     xio_signal_watch *watch = &signals->watches[i];
     init_watch(signals, i, signums[i], always, outer);
@@ -137,7 +139,10 @@ void xio_signals_resume(xio_signals *signals) {
 }
 
 void xio_signals_close(xio_signals *signals) {
-  xio_timer_disarm(&signals->loop->clock, &signals->grace);
+  if (xio_timer_armed(&signals->grace) || signals->grace.reserved) {
+    xio_timer_disarm(&signals->loop->clock, &signals->grace);
+    signals->loop->own_timers--;
+  }
   if (signals->open_handles == 0) {
     xio_alloc_free(&signals->loop->alloc, signals, sizeof *signals);
     return;

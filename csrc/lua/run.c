@@ -7,6 +7,7 @@
  * is called while the core runs may raise. Loop's thread. */
 #include <string.h>
 
+#include "../core/check.h"
 #include "binding.h"
 
 const xiol_kind xiol_kind_runtime = {"xio.Runtime"};
@@ -58,6 +59,20 @@ static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opt
   }
 }
 
+#if defined(XIO_DEV) && XIO_DEV
+enum { CHECKED_TASKS_MAX = 500 }; /* the check takes as long as there are tasks */
+
+static void check_turn(xio_loop *loop) {
+  const char *broken = NULL;
+  if (loop->queue.last_task_id > CHECKED_TASKS_MAX && loop->root.live > CHECKED_TASKS_MAX) {
+    return;
+  }
+  XIO_ASSERT(xio_check_loop(loop, &broken));
+}
+#else
+#define check_turn NULL
+#endif
+
 /* Pushes a runtime with an open loop; its options are at `index` (0: none). */
 static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
                                   const char *function) {
@@ -69,7 +84,7 @@ static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
   runtime->want_signals = -1;
   xiol_push_ref(L, state, XIOL_REF_RUNTIME);
   lua_setmetatable(L, -2);
-  xio_loop_opts opts = {.alloc = state->alloc};
+  xio_loop_opts opts = {.alloc = state->alloc, .on_turn = check_turn};
   read_options(L, runtime, &opts, index, function);
   int status = xio_loop_open(&runtime->loop, &opts);
   if (status != XIO_OK) {
@@ -420,7 +435,7 @@ void xiol_open_run(lua_State *L, xiol_state *state) {
   xiol_make_class(L, state, &xiol_kind_runtime, methods, runtime_index, runtime_tostring,
                   runtime_gc);
   lua_getfield(L, -1, "__index");
-  lua_getupvalue(L, -1, 2);
+  lua_getupvalue(L, -1, XIOL_METHODS);
   lua_getfield(L, -1, "close");
   lua_setfield(L, -4, "__close");
   lua_pop(L, 2);

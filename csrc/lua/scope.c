@@ -329,7 +329,8 @@ static int shielded(lua_State *L, const char *function, bool with_grace) {
   push_frame(L, state);
   xiol_scope *scope = new_scope(L, state, function + 4);
   if (with_grace) {
-    xio_scope_set_grace(&scope->core, task->runtime->grace_ns);
+    int64_t grace = task->runtime->grace_ns;
+    xio_scope_set_grace(&scope->core, grace > 0 ? grace : 1); /* 0 would mean for ever */
   } else {
     scope->core.shield = true;
   }

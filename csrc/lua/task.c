@@ -267,6 +267,8 @@ void xiol_push_task_name(lua_State *L, int index) {
   luaL_checkstack(L, 8, NULL);
   if (lua_getiuservalue(L, index, XIOL_TASK_NAME) == LUA_TSTRING) return;
   name_function(L);
+  const xiol_task *task = ((xiol_task_handle *)lua_touserdata(L, index))->task;
+  if (task != NULL && task->coroutine.thread == NULL) return; /* it is to be run yet */
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, XIOL_TASK_NAME);
 }
