@@ -328,6 +328,10 @@ xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function);
 /* Yields a task whose wait has begun; `finish` is called when it is resumed. */
 #define xiol_yield(L, context, finish) lua_yieldk((L), 0, (context), (finish))
 
+/* Pushes the name by which the loaded modules know the function at `function`, as in
+ * "table.sort"; false and nothing where none does. */
+bool xiol_push_known_name(lua_State *L, int function);
+
 /* After a wait: raises the cancellation where its status says so. */
 void xiol_check_cancelled(lua_State *L, xiol_state *state, xiol_task *task, int status);
 
@@ -517,6 +521,9 @@ void xiol_open_group(lua_State *L, xiol_state *state);
  * children. Returns how many. */
 int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
                         uint32_t failed_before);
+
+/* Lets go of the failed children of `group`, and of their errors. */
+void xiol_drop_failed(xiol_state *state, xio_group *group);
 
 /* One reference less to a group. */
 void xiol_group_unref(xiol_group *group);

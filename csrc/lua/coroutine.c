@@ -267,6 +267,7 @@ static void abandon_scope(xio_scope *scope) {
         XIO_CONTAINER_OF(XIO_CONTAINER_OF(scope, xio_group, scope), xiol_group, core);
     xiol_drop_values(group->state, scope);
     group->core.state = XIO_GROUP_ENDED;
+    xiol_drop_failed(group->state, &group->core); /* they may know its handle */
     xiol_group_unref(group);
   } else {
     xiol_scope *own = XIO_CONTAINER_OF(scope, xiol_scope, core);

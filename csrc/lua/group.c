@@ -17,11 +17,15 @@ enum { FRAME_HANDLER = 1, FRAME_HANDLE = 2, FRAME_BODY = 3 };
 
 /* -- memory ------------------------------------------------------------------------------- */
 
-static void free_group(xiol_group *group) {
-  xiol_state *state = group->state;
-  for (xio_task *task; (task = xio_group_take_failed(&group->core)) != NULL;) {
+void xiol_drop_failed(xiol_state *state, xio_group *group) {
+  for (xio_task *task; (task = xio_group_take_failed(group)) != NULL;) {
     xiol_task_free(state, xiol_task_of(task));
   }
+}
+
+static void free_group(xiol_group *group) {
+  xiol_state *state = group->state;
+  xiol_drop_failed(state, &group->core);
   xiol_drop_values(state, &group->core.scope);
   if (group->name != 0 && lua_checkstack(state->main, 4)) {
     xiol_unanchor(state->main, state, group->name);
@@ -141,8 +145,11 @@ static int finish_group(lua_State *L, int status, lua_KContext context) {
   XIO_ASSERT(left == XIO_OK);
   xiol_cancel_ended(L, state, scope, FRAME_HANDLE);
   xiol_group_unref(group);
+  if (errors != 0) {
+    task->misnested = false;
+    return xiol_raise_errors(L, state, mode);
+  }
   xiol_check_misnested(L, task, "group");
-  if (errors != 0) return xiol_raise_errors(L, state, mode);
   if (cut && outer) return lua_error(L);
   if (body_cut) return 0;
   lua_pop(L, 1); /* the empty list of errors */

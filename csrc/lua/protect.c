@@ -71,7 +71,8 @@ static int l_atomic(lua_State *L) {
   task->atomic++;
   int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
   task->atomic--;
-  if (status != LUA_OK) {
+  if (status != LUA_OK) { /* it goes on its way from here anew */
+    xiol_unwound(L, state, task->core.wait.scope);
     return xiol_is_cancelled(L, -1) ? lua_error(L) : xiol_rethrow(L, state);
   }
   return lua_gettop(L) - 1;

@@ -237,12 +237,40 @@ static int collect_errors(lua_State *L, xiol_runtime *runtime) {
   return xiol_collect_errors(L, &runtime->loop->root, body, 0);
 }
 
+/* The same on a light userdata, called protected. */
+static int list_errors(lua_State *L) {
+  collect_errors(L, lua_touserdata(L, 1));
+  return 1;
+}
+
+/* Takes the errors of the root group, which has none afterwards. Pushes their list and
+ * returns how many; or, where memory is out, pushes that error and returns -1. */
+static int take_errors(lua_State *L, xiol_runtime *runtime) {
+  lua_pushcfunction(L, list_errors);
+  lua_pushlightuserdata(L, runtime);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK) return (int)lua_rawlen(L, -1);
+  xiol_drop_failed(runtime->state, &runtime->loop->root);
+  return -1;
+}
+
+/* Raises what take_errors has found. */
+static int raise_taken(lua_State *L, xiol_state *state, int errors, uint8_t mode) {
+  return errors < 0 ? lua_error(L) : xiol_raise_errors(L, state, mode);
+}
+
 /* Spawns the main function at `first` and its arguments; its handle is pushed there. */
 static xiol_task *spawn_main(lua_State *L, xiol_runtime *runtime, int first,
                        const char *function) {
   xiol_spawn how = {
       .runtime = runtime, .group = &runtime->loop->root, .function = function};
+  bool is_c = lua_iscfunction(L, first) != 0;
+  bool known = is_c && xiol_push_known_name(L, first);
+  if (known) lua_pop(L, 1);
   xiol_task *task = xiol_spawn_from(L, runtime->state, how, first);
+  if (is_c && !known) { /* the host's own function: it has no name and no place */
+    lua_pushliteral(L, "main");
+    lua_setiuservalue(L, -2, XIOL_TASK_NAME);
+  }
   lua_copy(L, -1, first);
   lua_settop(L, first);
   return task;
@@ -283,12 +311,12 @@ static int l_run(lua_State *L) {
   open_signals(L, runtime, true, function);
   runtime->main = spawn_main(L, runtime, 2, function); /* the frame: [1] runtime, [2] main's handle */
   drive(L, runtime);
-  int errors = collect_errors(L, runtime);
+  int errors = take_errors(L, runtime);
   uint8_t mode = runtime->errors;
   bool interrupted = errors == 0 && push_interrupted(L, runtime);
   close_loop(runtime);
   if (interrupted) return lua_error(L);
-  if (errors != 0) return xiol_raise_errors(L, state, mode);
+  if (errors != 0) return raise_taken(L, state, errors, mode);
   xiol_task_handle *handle = lua_touserdata(L, 2);
   return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, 2) : 0;
 }
@@ -322,10 +350,10 @@ static xiol_runtime *check_idle(lua_State *L, const char *function) {
 
 /* The root group has ended: raises its errors, and makes room for the next. */
 static void renew(lua_State *L, xiol_runtime *runtime) {
-  int errors = collect_errors(L, runtime);
+  int errors = take_errors(L, runtime);
   xiol_drop_values(runtime->state, &runtime->loop->root.scope);
   xio_loop_renew(runtime->loop);
-  if (errors != 0) xiol_raise_errors(L, runtime->state, runtime->errors);
+  if (errors != 0) raise_taken(L, runtime->state, errors, runtime->errors);
   lua_pop(L, 1);
 }
 
@@ -336,9 +364,9 @@ static int runtime_run(lua_State *L) {
   spawn_main(L, runtime, 2, function);
   drive(L, runtime);
   if (runtime->loop->root.live != 0) {
-    int errors = collect_errors(L, runtime);
+    int errors = take_errors(L, runtime);
     close_loop(runtime);
-    if (errors != 0) return xiol_raise_errors(L, runtime->state, runtime->errors);
+    if (errors != 0) return raise_taken(L, runtime->state, errors, runtime->errors);
   }
   renew(L, runtime);
   xiol_task_handle *handle = lua_touserdata(L, 2);
@@ -391,9 +419,9 @@ static int runtime_close(lua_State *L) {
   luaL_checkstack(L, 16, NULL);
   xio_scope_cancel(&runtime->loop->root.scope, XIO_SOURCE_SHUTDOWN);
   drive(L, runtime);
-  int errors = collect_errors(L, runtime);
+  int errors = take_errors(L, runtime);
   close_loop(runtime);
-  if (errors != 0) return xiol_raise_errors(L, runtime->state, runtime->errors);
+  if (errors != 0) return raise_taken(L, runtime->state, errors, runtime->errors);
   lua_pushboolean(L, 1);
   return 1;
 }

@@ -200,8 +200,11 @@ static int finish(lua_State *L, int status, lua_KContext context) {
   XIO_ASSERT(left == XIO_OK);
   xiol_cancel_ended(L, state, &scope->core, scope->refs > 1 ? FRAME_HANDLE : 0);
   xiol_scope_unref(scope);
+  if (failed && !caught) {
+    task->misnested = false;
+    return xiol_rethrow(L, state);
+  }
   xiol_check_misnested(L, task, verb);
-  if (failed && !caught) return xiol_rethrow(L, state);
   if (caught) {
     if (timed_out && how == RETURN_RAISE) return raise_timeout(L, state, verb);
     if (how != RETURN_FLAG) return 0;

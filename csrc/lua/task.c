@@ -233,21 +233,12 @@ void xiol_push_task(lua_State *L, xiol_task *task) {
   xiol_push_anchored(L, task->runtime->state, task->slot);
 }
 
-/* Pushes the name under which the function at the top, which is popped, is known to
- * everybody, or else its place. */
+/* Replaces the function at the top by its name, or else its place. */
 static void name_function(lua_State *L) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
-  lua_pushnil(L);
-  while (lua_next(L, -2) != 0) {
-    if (lua_rawequal(L, -1, -4) && lua_type(L, -2) == LUA_TSTRING) {
-      lua_pop(L, 1);
-      lua_replace(L, -3);
-      lua_pop(L, 1);
-      return;
-    }
-    lua_pop(L, 1);
+  if (xiol_push_known_name(L, -1)) {
+    lua_replace(L, -2);
+    return;
   }
-  lua_pop(L, 1);
   if (!lua_isfunction(L, -1)) {
     lua_pushfstring(L, "%s", luaL_typename(L, -1));
     lua_replace(L, -2);
@@ -258,7 +249,7 @@ static void name_function(lua_State *L) {
   if (ar.linedefined > 0) {
     lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
   } else {
-    lua_pushstring(L, ar.short_src);
+    lua_pushstring(L, ar.what[0] == 'C' ? "C function" : ar.short_src);
   }
 }
 

@@ -17,39 +17,50 @@ xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function) {
   return xiol_task_of(runtime->loop->queue.running);
 }
 
-/* Pushes the name of the function of `ar`, which has "n" and "f" (on the stack) done. */
-static void push_function_name(lua_State *L, lua_Debug *ar) {
-  if (ar->namewhat[0] == 'm') {
-    lua_pushfstring(L, strcmp(ar->name, "__gc") == 0 || strcmp(ar->name, "gc") == 0
-                           ? "a finalizer (%s)"
-                           : "the metamethod '%s'",
-                    ar->name);
-    return;
-  }
-  /* libraries first: 'table.sort' says more than 'sort' */
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+/* Searches the table at the top for the function at `function`; pushes its key if found. */
+static bool push_key(lua_State *L, int function) {
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
-    if (lua_istable(L, -1) && lua_type(L, -2) == LUA_TSTRING) {
-      lua_pushnil(L);
-      while (lua_next(L, -2) != 0) {
-        if (lua_type(L, -2) == LUA_TSTRING && lua_rawequal(L, -1, -6)) {
-          const char *library = lua_tostring(L, -4);
-          const char *name = lua_tostring(L, -2);
-          if (strcmp(library, "_G") == 0) {
-            lua_pushfstring(L, "'%s'", name);
-          } else {
-            lua_pushfstring(L, "'%s.%s'", library, name);
-          }
-          return;
-        }
-        lua_pop(L, 1);
-      }
+    if (lua_rawequal(L, -1, function) && lua_type(L, -2) == LUA_TSTRING) {
+      lua_pop(L, 1);
+      return true;
     }
     lua_pop(L, 1);
   }
-  lua_pop(L, 1);
-  if (ar->name != NULL) {
+  return false;
+}
+
+bool xiol_push_known_name(lua_State *L, int function) {
+  function = lua_absindex(L, function);
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 10, NULL);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushnil(L);
+  while (lua_next(L, top + 1) != 0) {
+    const char *library = lua_type(L, top + 2) == LUA_TSTRING ? lua_tostring(L, top + 2) : "";
+    bool searched = lua_istable(L, -1) && strcmp(library, "xio.core") != 0;
+    if (searched && push_key(L, function)) {
+      const char *name = lua_tostring(L, -1);
+      lua_pushfstring(L, strcmp(library, "_G") == 0 ? "%s%s" : "%s.%s",
+                      strcmp(library, "_G") == 0 ? "" : library, name);
+      lua_replace(L, top + 1);
+      lua_settop(L, top + 1);
+      return true;
+    }
+    lua_pop(L, 1);
+  }
+  lua_settop(L, top);
+  return false;
+}
+
+/* Pushes what the function at the top is called, for a message; `ar` has "n" done. */
+static void push_function_name(lua_State *L, const lua_Debug *ar) {
+  if (ar->namewhat[0] == 'm' && ar->name != NULL) {
+    bool is_finalizer = strcmp(ar->name, "__gc") == 0 || strcmp(ar->name, "gc") == 0;
+    lua_pushfstring(L, is_finalizer ? "a finalizer (%s)" : "the metamethod '%s'", ar->name);
+  } else if (xiol_push_known_name(L, -1)) {
+    lua_pushfstring(L, "'%s'", lua_tostring(L, -1));
+  } else if (ar->name != NULL) {
     lua_pushfstring(L, "'%s'", ar->name);
   } else {
     lua_pushliteral(L, "a C function");

@@ -28,7 +28,7 @@ end
 function combine.main(f, ...)
   check_callable(f, 1, "xio.main")
   if core.in_task() then return f(...) end
-  return core.run(f, ...)
+  return core.run({ signals = true }, f, ...) -- `lua` has a handler of its own for SIGINT
 end
 
 -- One slot of a gather: calls `f` and keeps its first result.

@@ -1,16 +1,17 @@
 --- The prompt of the interpreter: reads lines from standard input, runs them and prints
 --- their results, as `lua -i` does.
 ---
---- A line is tried as an expression first; a chunk that is not complete asks for more lines.
---- Reading waits as a task, so other tasks go on meanwhile. Each chunk runs isolated: its
---- error is reported and the session continues; only cancellation ends it. The session owns
---- standard input: it takes no byte beyond the line at hand unless a terminal gave it, so
---- that chunks may read the next line themselves (the interpreter unbuffers `io.stdin`).
+--- A line is tried as an expression first; a chunk that is not complete asks for more
+--- lines. Reading waits as a task, so other tasks go on meanwhile. Each chunk runs isolated:
+--- its error is reported and the session continues; the error of a task in the background
+--- ends the run, and the interpreter calls this again in a new one. The end of the input
+--- ends the session and cancels the tasks that still run. The session takes no byte beyond
+--- the line at hand unless a terminal gave it, so that chunks may read the next line
+--- themselves (the interpreter unbuffers `io.stdin`).
 
 local xio = require "xio"
 
-local error, load, select, string, table, tostring =
-  error, load, select, string, table, tostring
+local ipairs, load, select, string, tostring = ipairs, load, select, string, tostring
 local stdout, stderr = io.stdout, io.stderr
 local globals = _ENV
 
@@ -22,26 +23,34 @@ local function read_size(is_terminal)
   return is_terminal and 4096 or 1
 end
 
--- A function that waits for a line and returns it without its end, or nil at the end of
--- the input. A failing read ends the session with its error.
-local function line_reader(is_terminal)
+local rest = "" -- what was read after the last line
+
+local function complain(text)
+  stdout:flush()
+  stderr:write(text, "\n"):flush()
+end
+
+-- Waits for a line and returns it without its end, or nil at the end of the input. A
+-- failing read is reported and counts as the end; a cancelled one keeps what it has.
+local function read_line(is_terminal)
   local size = read_size(is_terminal)
-  local rest = ""
-  return function()
-    local parts = { rest }
-    while not string.find(parts[#parts], "\n", 1, true) do
-      local bytes, err = xio.read(STDIN, size)
-      if err then error(err, 0) end
-      if not bytes then
-        rest = ""
-        local last = table.concat(parts)
-        return last ~= "" and last or nil
-      end
-      parts[#parts + 1] = bytes
+  local from = 1
+  while true do
+    local stop = string.find(rest, "\n", from, true)
+    if stop then
+      local line = string.sub(rest, 1, stop - 1)
+      rest = string.sub(rest, stop + 1)
+      return line
     end
-    local line
-    line, rest = string.match(table.concat(parts), "^(.-)\n(.*)$")
-    return line
+    from = #rest + 1
+    local bytes, err = xio.read(STDIN, size)
+    if err then complain(tostring(err)) end
+    if not bytes then
+      local last = rest
+      rest = ""
+      return last ~= "" and last or nil
+    end
+    rest = rest .. bytes
   end
 end
 
@@ -50,11 +59,11 @@ local function show_prompt(variable, default)
   stdout:write(prompt == nil and default or tostring(prompt)):flush()
 end
 
--- Reads lines until they are a chunk or cannot become one. Returns the chunk, or nil and the
--- message; nothing at the end of the input.
-local function read_chunk(read_line)
+-- Reads lines until they are a chunk or cannot become one. Returns the chunk, or nil and
+-- the message; nothing at the end of the input.
+local function read_chunk(is_terminal)
   show_prompt("_PROMPT", "> ")
-  local text = read_line()
+  local text = read_line(is_terminal)
   if not text then return end
   text = string.gsub(text, "^=", "return ")
   local chunk = load("return " .. text, CHUNK_NAME)
@@ -64,15 +73,10 @@ local function read_chunk(read_line)
     chunk, err = load(text, CHUNK_NAME)
     if chunk or not string.find(err, "<eof>$") then return chunk, err end
     show_prompt("_PROMPT2", ">> ")
-    local more = read_line()
+    local more = read_line(is_terminal)
     if not more then return nil, err end
     text = text .. "\n" .. more
   end
-end
-
-local function complain(text)
-  stdout:flush()
-  stderr:write(text, "\n"):flush()
 end
 
 -- Prints what a chunk returned, or reports its error.
@@ -85,13 +89,19 @@ local function show(describe, ok, ...)
   end
 end
 
+local function cancel_others()
+  local main = xio.current()
+  for _, node in ipairs(xio.tree()) do
+    if node.task ~= main then node.task:cancel("the end of the session") end
+  end
+end
+
 --- Runs a session until the end of standard input. ◊ Cancelling ends it.
 --- @param is_terminal boolean  whether standard input is a terminal
 --- @param describe fun(err: any): string  makes the report of an uncaught error
 local function repl(is_terminal, describe)
-  local read_line = line_reader(is_terminal)
   while true do
-    local chunk, err = read_chunk(read_line)
+    local chunk, err = read_chunk(is_terminal)
     if chunk then
       show(describe, xio.isolate(chunk))
     elseif err then
@@ -101,6 +111,7 @@ local function repl(is_terminal, describe)
     end
   end
   stdout:write("\n"):flush()
+  cancel_others()
 end
 
 return repl

@@ -15,16 +15,15 @@ local package, loaded = package, package.loaded
 local stock = require
 
 -- A lock is the load of one module under way: `owner` is the task that loads, `waiters`
--- the list of those that wait for it. `locks` has a table from name to lock for each
--- loop: a nested run cannot wait for a task of the run around it, which stands still
--- meanwhile. `awaited` tells which lock a task waits for.
-local locks = setmetatable({}, { __mode = "k" })
+-- the list of those that wait for it. `locks` finds it by the module's name; `awaited`
+-- tells which lock a task waits for.
+local locks = {}
 local awaited = setmetatable({}, { __mode = "k" })
 
 local Lock = {}
 function Lock:__close()
-  self.all[self.name] = nil
-  self.waiters:wake_all()
+  if locks[self.name] == self then locks[self.name] = nil end
+  core.wake_all(self.waiters)
 end
 
 local Waiting = {}
@@ -44,7 +43,14 @@ end
 local function wait_for(lock, task)
   awaited[task] = lock
   local _waiting <close> = setmetatable({ task = task }, Waiting)
-  lock.waiters:wait()
+  core.wait_in(lock.waiters)
+end
+
+-- The lock of a module, if it is held in the run of the caller. A task of the run around
+-- it stands still meanwhile and cannot be waited for; one that is gone never lets go.
+local function lock_of(name)
+  local lock = locks[name]
+  return lock and core.lives_here(lock.owner) and lock
 end
 
 -- Takes the lock of a module that is not loaded, waiting while another task has it.
@@ -52,19 +58,16 @@ end
 -- loaded, and in a circle of requires, which then goes on as with the stock function.
 local function acquire(name)
   if not core.in_task() then return nil end
-  local task, loop = core.current(), core.loop()
-  local all = locks[loop]
-  if not all then
-    all = {}
-    locks[loop] = all
-  end
-  while all[name] do
-    if is_circular(all[name], task) then return nil end
-    wait_for(all[name], task)
+  local task = core.current()
+  local lock = lock_of(name)
+  while lock do
+    if is_circular(lock, task) then return nil end
+    wait_for(lock, task)
     if loaded[name] then return nil end
+    lock = lock_of(name)
   end
-  local lock = { all = all, name = name, owner = task, waiters = core.waitlist() }
-  all[name] = setmetatable(lock, Lock)
+  lock = setmetatable({ name = name, owner = task, waiters = core.waitlist() }, Lock)
+  locks[name] = lock
   return lock
 end
 

@@ -193,13 +193,10 @@ static bool check_state(lua_State *L) {
 
 /* Runs the point on a prepared state, which is closed. */
 static int run_point(lua_State *L, bool opens, counting_mode mode, uint64_t n) {
+  lua_pushcfunction(L, require); /* for the built in scenario */
+  lua_pushstring(L, "xio");
+  if (!opens) lua_pushvalue(L, AT_FUNCTION);
   counting_fail(&memory, mode, n);
-  if (opens) {
-    lua_pushcfunction(L, require);
-    lua_pushstring(L, "xio");
-  } else {
-    lua_pushvalue(L, AT_FUNCTION);
-  }
   int status = lua_pcall(L, opens ? 1 : 0, 0, 0);
   bool met = memory.failures != 0;
   counting_fail(&memory, COUNTING_NEVER, 0);
