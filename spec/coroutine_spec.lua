@@ -1,0 +1,1058 @@
+-- Coroutines of the program inside tasks: generators that wait (T10), bare yields (T11),
+-- where waiting cannot work, and that coroutine.* is otherwise as Lua has it.
+
+local xio = require "xio"
+local support = require "spec.support"
+local child = require "spec.support.child"
+local util = require "spec.support.util"
+
+local it = support.it(it)
+local run, closing, here = support.run, support.closing, support.here
+local watch, contains = util.watch, util.contains
+
+describe("a generator that waits", function()
+  it("LUA-09 gives its consumer what it yields, and nothing odd", function()
+    run(function()
+      local elapsed = watch()
+      local gen = coroutine.wrap(function()
+        for i = 1, 3 do
+          xio.sleep(1)
+          coroutine.yield(i)
+        end
+      end)
+      local seen = {}
+      for i in gen do
+        seen[#seen + 1] = i
+        seen[#seen + 1] = elapsed()
+      end
+      assert.same({ 1, 1, 2, 2, 3, 3 }, seen)
+    end)
+  end)
+
+  it("LUA-09 passes values both ways through create and resume", function()
+    run(function()
+      local co = coroutine.create(function(...)
+        xio.sleep(1)
+        local got = table.pack(coroutine.yield(...))
+        xio.sleep(1)
+        return got.n, table.unpack(got, 1, got.n)
+      end)
+      local first = table.pack(coroutine.resume(co, 1, nil, 3))
+      assert.same({ true, 1, nil, 3, n = 4 }, first)
+      assert.equal("suspended", coroutine.status(co))
+      local second = table.pack(coroutine.resume(co, nil, nil))
+      assert.same({ true, 2, nil, nil, n = 4 }, second)
+      assert.equal("dead", coroutine.status(co))
+    end)
+  end)
+
+  it("LUA-09 the whole task waits; other tasks go on", function()
+    run(function()
+      local log = {}
+      xio.group(function(g)
+        for _, name in ipairs { "a", "b" } do
+          g:spawn(function()
+            local gen = coroutine.wrap(function()
+              for i = 1, 3 do
+                xio.sleep(1)
+                coroutine.yield(name .. i)
+              end
+            end)
+            for value in gen do
+              log[#log + 1] = value
+            end
+          end)
+        end
+      end)
+      assert.same({ "a1", "b1", "a2", "b2", "a3", "b3" }, log)
+    end)
+  end)
+
+  it("T10 at any depth", function()
+    run(function()
+      local elapsed = watch()
+      local function nest(depth)
+        return coroutine.wrap(function()
+          if depth == 0 then
+            for i = 1, 3 do
+              xio.sleep(1)
+              coroutine.yield(i)
+            end
+          else
+            for i in nest(depth - 1) do
+              xio.checkpoint()
+              coroutine.yield(i * 2)
+            end
+          end
+        end)
+      end
+      local seen = {}
+      for i in nest(20) do
+        seen[#seen + 1] = i
+      end
+      local top = 1 << 20
+      assert.same({ top, 2 * top, 3 * top }, seen)
+      assert.equal(3, elapsed())
+    end)
+  end)
+
+  it("T10 through pcall, in it and around it", function()
+    run(function()
+      local gen = coroutine.wrap(function()
+        local ok, err = pcall(function()
+          xio.sleep(1)
+          coroutine.yield("inside")
+          xio.sleep(1)
+          error("caught", 0)
+        end)
+        coroutine.yield(ok)
+        xio.sleep(1)
+        error(err .. " and raised", 0)
+      end)
+      assert.equal("inside", gen())
+      assert.is_false(gen())
+      local ok, err = pcall(gen)
+      assert.same({ false, "caught and raised" }, { ok, err })
+    end)
+  end)
+
+  it("T10 runs tasks, groups and scopes of its own between its yields", function()
+    run(function()
+      local elapsed = watch()
+      local gen = coroutine.wrap(function()
+        for i = 1, 2 do
+          local a, b = xio.gather(
+            function() xio.sleep(1) return i end,
+            function() xio.sleep(1) return 10 * i end
+          )
+          local moved = xio.move_on_after(1, xio.sleep, 10)
+          coroutine.yield(a + b, moved)
+        end
+      end)
+      assert.same({ 11, false }, { gen() })
+      assert.same({ 22, false }, { gen() })
+      assert.equal(4, elapsed())
+    end)
+  end)
+
+  it("T10 is cancelled where it waits, and its consumer's scope catches", function()
+    run(function()
+      local elapsed = watch()
+      local last, closed
+      local ok, err = xio.scope({ timeout = 2.5 }, function()
+        local gen = coroutine.wrap(function()
+          pcall(function()
+            local _c <close> = closing(function(e) closed = xio.is_cancelled(e) end)
+            for i = 1, 5 do
+              xio.sleep(1)
+              coroutine.yield(i)
+            end
+          end)
+          xio.checkpoint()
+        end)
+        for i in gen do
+          last = i
+        end
+      end)
+      assert.is_false(ok)
+      assert.equal("deadline", err.source)
+      assert.equal(2, last)
+      assert.is_true(closed)
+      assert.equal(2.5, elapsed())
+    end)
+  end)
+
+  it("T10 a resume that meets the cancellation gives false, and it comes again", function()
+    run(function()
+      local seen = {}
+      local ok = xio.scope(function(s)
+        s:cancel()
+        local co = coroutine.create(function() xio.sleep(1) end)
+        local resumed, err = coroutine.resume(co)
+        seen = { resumed, xio.is_cancelled(err), coroutine.status(co) }
+        xio.checkpoint()
+        error("not reached")
+      end)
+      assert.same({ false, true, "dead" }, seen)
+      assert.is_false(ok)
+    end)
+  end)
+
+  it("T10 a generator that swallows a Cancelled yields on", function()
+    run(function()
+      local values = {}
+      local ok = xio.scope(function(s)
+        s:cancel()
+        local gen = coroutine.wrap(function()
+          for i = 1, 3 do
+            pcall(xio.sleep, 1)
+            coroutine.yield(i)
+          end
+        end)
+        for i in gen do
+          values[#values + 1] = i
+        end
+      end)
+      assert.is_true(ok)
+      assert.same({ 1, 2, 3 }, values)
+    end)
+  end)
+
+  it("T10 its error after a wait reaches the consumer as it is", function()
+    run(function()
+      local v = {}
+      local gen = coroutine.wrap(function()
+        xio.sleep(1)
+        error(v)
+      end)
+      local ok, err = pcall(gen)
+      assert.is_false(ok)
+      assert.equal(v, err)
+      assert.same({ false, "text" }, { coroutine.resume(coroutine.create(function()
+        xio.sleep(1)
+        error("text", 0)
+      end)) })
+    end)
+  end)
+
+  it("T10 many values survive a wait", function()
+    run(function()
+      local many = {}
+      for i = 1, 200 do
+        many[i] = i
+      end
+      local co = coroutine.wrap(function(...)
+        xio.sleep(1)
+        local again = { coroutine.yield(...) }
+        xio.sleep(1)
+        return table.unpack(again)
+      end)
+      assert.same(many, { co(table.unpack(many)) })
+      assert.same(many, { co(table.unpack(many)) })
+    end)
+  end)
+
+  it("T10 may go on in another task, and in another run", function()
+    local gen = coroutine.wrap(function()
+      for i = 1, 4 do
+        xio.sleep(1)
+        coroutine.yield(i)
+      end
+    end)
+    run(function()
+      local elapsed = watch()
+      assert.equal(1, gen())
+      xio.group(function(g)
+        assert.equal(2, g:spawn(gen):await())
+      end)
+      assert.equal(2, elapsed())
+    end)
+    run(function()
+      assert.equal(3, gen())
+      assert.equal(4, xio.spawn(gen):await())
+    end)
+  end)
+
+  it("T10 while it waits in one task, another cannot resume it", function()
+    run(function()
+      xio.group(function(g)
+        local co = coroutine.create(function()
+          xio.sleep(2)
+          return "result"
+        end)
+        local owner = g:spawn(function() return coroutine.resume(co) end)
+        xio.sleep(1)
+        local ok, err = coroutine.resume(co)
+        assert.is_false(ok)
+        assert.equal("string", type(err))
+        assert.same({ true, "result" }, { owner:await() })
+      end)
+    end)
+  end)
+
+  it("T10 closed from another task while it waits, it is withdrawn from its wait", function()
+    run(function()
+      local elapsed = watch()
+      xio.group(function(g)
+        local closed = false
+        local co = coroutine.create(function()
+          local _c <close> = closing(function() closed = true end)
+          xio.sleep(10)
+        end)
+        local owner = g:spawn(function() return coroutine.resume(co) end)
+        xio.sleep(1)
+        assert.is_true(coroutine.close(co))
+        assert.is_true(closed)
+        assert.equal("dead", coroutine.status(co))
+        local ok, err = owner:await()
+        assert.is_false(ok)
+        assert.equal("string", type(err))
+      end)
+      assert.equal(1, elapsed())
+    end)
+  end)
+
+  it("T10 one that was left half way is collected", function()
+    run(function()
+      local alive = setmetatable({}, { __mode = "k" })
+      for _ = 1, 10 do
+        local held = {}
+        alive[held] = true
+        local gen = coroutine.wrap(function()
+          xio.sleep(1)
+          coroutine.yield(held)
+        end)
+        gen()
+      end
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil(next(alive))
+    end)
+  end)
+
+  it("T10 a thousand of them wait in as many tasks", function()
+    run(function()
+      local elapsed = watch()
+      local sum = 0
+      xio.group(function(g)
+        for i = 1, 1000 do
+          g:spawn(function()
+            local gen = coroutine.wrap(function()
+              xio.sleep(i % 7)
+              coroutine.yield(i)
+            end)
+            local got = gen()
+            sum = sum + got
+          end)
+        end
+      end)
+      assert.equal(500500, sum)
+      assert.equal(6, elapsed())
+    end)
+  end)
+
+  it("T10 stock functions kept from before get a clear error, no private value", function()
+    local out, status = child.run([[
+      local wrap, create, resume = coroutine.wrap, coroutine.create, coroutine.resume
+      local xio = require "xio"
+      xio.run({ clock = "virtual" }, function()
+        local function check(ok, ...)
+          -- Where the functions were already those of xio, the wait just works.
+          local clear = ok and select("#", ...) == 0 or type((...)) == "string"
+          print(clear and "clear" or "odd", ok, ...)
+        end
+        check(pcall(wrap(function() xio.sleep(1) end)))
+        check(resume(create(function() xio.sleep(1) end)))
+        xio.sleep(1)
+        print "goes on"
+      end)
+    ]], { bare = true })
+    assert.equal(0, status, out)
+    assert.is_true(contains(out, "goes on"), out)
+    assert.is_false(contains(out, "odd"), out)
+  end)
+end)
+
+describe("a yield of the program", function()
+  it("T11 without values reschedules the task", function()
+    run(function()
+      local log = {}
+      xio.group(function(g)
+        for _, name in ipairs { "a", "b" } do
+          g:spawn(function()
+            for i = 1, 2 do
+              log[#log + 1] = name .. i
+              assert.equal(0, select("#", coroutine.yield()))
+            end
+          end)
+        end
+      end)
+      assert.same({ "a1", "b1", "a2", "b2" }, log)
+    end)
+  end)
+
+  it("T11 also in the main task, also in pcall", function()
+    run(function()
+      local ran = 0
+      xio.spawn(function() ran = ran + 1 end)
+      coroutine.yield()
+      assert.equal(1, ran)
+      xio.spawn(function() ran = ran + 1 end)
+      assert.same({ true, n = 1 }, table.pack(pcall(coroutine.yield)))
+      assert.equal(2, ran)
+    end)
+  end)
+
+  it("T11 LUA-10 with values raises in the task, which goes on", function()
+    run(function()
+      local elapsed = watch()
+      for _, values in ipairs { { "x" }, { 1, 2 }, { false }, { n = 1 } } do
+        local ok, err = pcall(function()
+          coroutine.yield(table.unpack(values, 1, values.n or #values))
+        end)
+        assert.is_false(ok)
+        assert.is_true(contains(err, "yield"), tostring(err))
+      end
+      xio.sleep(1)
+      assert.equal(1, elapsed())
+    end)
+  end)
+
+  it("T11 with values uncaught it fails the task and no other", function()
+    run(function()
+      local ok, err = pcall(xio.group, function(g)
+        g:spawn(function() coroutine.yield("x") end)
+      end)
+      assert.is_false(ok)
+      assert.is_true(contains(err, "yield"), tostring(err))
+      assert.is_true(contains(err, "coroutine_spec.lua:"), tostring(err))
+    end)
+  end)
+
+  it("T11 inside a generator goes to its consumer, with or without values", function()
+    run(function()
+      local ran = false
+      local gen = coroutine.wrap(function()
+        coroutine.yield()
+        coroutine.yield("x")
+      end)
+      xio.group(function(g)
+        g:spawn(function() ran = true end)
+        assert.equal(0, select("#", gen()))
+        assert.equal("x", gen())
+        assert.is_false(ran)
+      end)
+    end)
+  end)
+
+  it("LUA-10 a foreign resume of a task gives an error; the task is unharmed", function()
+    run(function()
+      xio.group(function(g)
+        local thread
+        local task = g:spawn(function()
+          thread = coroutine.running()
+          xio.sleep(2)
+          return "result"
+        end)
+        xio.sleep(1)
+        local ok, err = coroutine.resume(thread, "intruder")
+        assert.is_false(ok)
+        assert.equal("string", type(err))
+        assert.equal("result", task:await())
+      end)
+    end)
+  end)
+
+  it("LUA-10 a foreign close of a task is refused; the task is unharmed", function()
+    run(function()
+      xio.group(function(g)
+        local thread
+        local closed = false
+        local task = g:spawn(function()
+          thread = coroutine.running()
+          local _c <close> = closing(function() closed = true end)
+          xio.sleep(2)
+          return "result"
+        end)
+        xio.sleep(1)
+        local called, ok = pcall(coroutine.close, thread)
+        assert.is_false(called and ok)
+        assert.is_false(closed)
+        assert.equal("result", task:await())
+      end)
+    end)
+  end)
+
+  it("LUA-10 a task cannot resume itself", function()
+    run(function()
+      local ok, err = coroutine.resume((coroutine.running()))
+      assert.is_false(ok)
+      assert.equal("string", type(err))
+      xio.checkpoint()
+    end)
+  end)
+
+  it("LUA-11 with a scope open in the generator raises at the yield", function()
+    run(function()
+      local openers = {
+        scope = xio.scope,
+        shield = xio.shield,
+        cleanup = xio.cleanup,
+        group = xio.group,
+        move_on_after = function(f) xio.move_on_after(5, f) end,
+        fail_after = function(f) xio.fail_after(5, f) end,
+        new_scope = function(f) xio.new_scope():run(f) end,
+      }
+      for name, open in pairs(openers) do
+        local co = coroutine.create(function()
+          open(function() coroutine.yield("value") end)
+        end)
+        local ok, err = coroutine.resume(co)
+        assert.is_false(ok, name)
+        assert.is_true(
+          contains(err, "scope") or name == "group" and contains(err, "group"),
+          name .. ": " .. tostring(err)
+        )
+        xio.checkpoint()
+        assert.is_true((xio.scope(xio.checkpoint)))
+      end
+    end)
+  end)
+
+  it("C8 the error names the place of the yield and of the scope", function()
+    run(function()
+      local opened, yielded
+      local co = coroutine.create(function()
+        opened = here(1)
+        xio.scope(function()
+          yielded = here(1)
+          coroutine.yield("value")
+          xio.checkpoint()
+        end)
+        xio.checkpoint()
+      end)
+      local ok, err = coroutine.resume(co)
+      assert.is_false(ok)
+      assert.is_true(contains(err, yielded), tostring(err))
+      assert.is_true(contains(err, opened), tostring(err))
+    end)
+  end)
+
+  it("LUA-11 caught inside, the scope and the generator go on in order", function()
+    run(function()
+      local elapsed = watch()
+      local gen = coroutine.wrap(function()
+        local ok = xio.move_on_after(1, function()
+          assert.is_false((pcall(coroutine.yield, "value")))
+          xio.sleep(10)
+        end)
+        coroutine.yield(ok)
+        coroutine.yield("outside")
+      end)
+      assert.is_false(gen())
+      assert.equal("outside", gen())
+      assert.equal(1, elapsed())
+    end)
+  end)
+
+  it("LUA-11 scopes of the consumer do not matter", function()
+    run(function()
+      local gen = coroutine.wrap(function()
+        for i = 1, 4 do
+          xio.scope(function() xio.sleep(1) end)
+          coroutine.yield(i)
+        end
+      end)
+      local ok, first = xio.scope(function() return gen() end)
+      assert.same({ true, 1 }, { ok, first })
+      assert.equal(2, gen())
+      assert.equal(3, xio.shield(gen))
+      assert.is_false((xio.move_on_after(0.5, gen)))
+    end)
+  end)
+end)
+
+describe("waiting works", function()
+  it("LUA-12 in metamethods", function()
+    run(function()
+      local elapsed = watch()
+      local function wait(value)
+        return function()
+          xio.sleep(1)
+          return value
+        end
+      end
+      local written
+      local mt = {
+        __index = wait("index"),
+        __newindex = function(_, k, v)
+          xio.sleep(1)
+          written = k .. v
+        end,
+        __call = function(_, a)
+          xio.sleep(1)
+          return "call" .. a
+        end,
+        __add = wait("add"),
+        __concat = wait("concat"),
+        __unm = wait("unm"),
+        __len = wait(7),
+        __eq = wait(true),
+        __lt = wait(true),
+        __le = wait(false),
+      }
+      local a, b = setmetatable({}, mt), setmetatable({}, mt)
+      assert.equal("index", a.field)
+      a.key = "value"
+      assert.equal("keyvalue", written)
+      assert.equal("callx", a("x"))
+      assert.equal("add", a + b)
+      assert.equal("concat", a .. b)
+      assert.equal("unm", -a)
+      assert.equal(7, #a)
+      assert.is_true(a == b)
+      assert.is_true(a < b)
+      assert.is_false(a <= b)
+      assert.equal(10, elapsed())
+    end)
+  end)
+
+  it("LUA-12 in iterators and in __pairs", function()
+    run(function()
+      local elapsed = watch()
+      local seen = {}
+      local function step(_, i)
+        xio.sleep(1)
+        if i < 3 then
+          return i + 1
+        end
+      end
+      for i in step, nil, 0 do
+        seen[#seen + 1] = i
+      end
+      local object = setmetatable({}, { __pairs = function()
+        xio.sleep(1)
+        return step, nil, 1
+      end })
+      for i in pairs(object) do
+        seen[#seen + 1] = i
+      end
+      assert.same({ 1, 2, 3, 2, 3 }, seen)
+      assert.equal(8, elapsed())
+    end)
+  end)
+
+  it("T10 in loops over what C iterates", function()
+    run(function()
+      local elapsed = watch()
+      local seen = {}
+      for word in ("a b"):gmatch("%a") do
+        xio.sleep(1)
+        seen[#seen + 1] = word
+      end
+      for _, code in utf8.codes("c") do
+        xio.sleep(1)
+        seen[#seen + 1] = utf8.char(code)
+      end
+      for _, value in ipairs { "d" } do
+        xio.sleep(1)
+        seen[#seen + 1] = value
+      end
+      assert.equal("abcd", table.concat(seen))
+      assert.equal(4, elapsed())
+    end)
+  end)
+
+  it("T10 in close handlers, on every way out", function()
+    run(function()
+      local elapsed = watch()
+      local function waiting() return closing(function() xio.sleep(1) end) end
+      local function returns()
+        local _c <close> = waiting()
+        return 1, nil, 3
+      end
+      assert.same({ 1, nil, 3, n = 3 }, table.pack(returns()))
+      for i = 1, 2 do
+        local _c <close> = waiting()
+        if i == 1 then
+          break
+        end
+      end
+      local ok, err = pcall(function()
+        local _c <close> = waiting()
+        error("text", 0)
+      end)
+      assert.same({ false, "text" }, { ok, err })
+      for i in function(_, i) return i < 1 and i + 1 or nil end, nil, 0, waiting() do
+        assert.equal(1, i)
+      end
+      assert.equal(4, elapsed())
+    end)
+  end)
+
+  it("T10 in functions given to dofile and load", function()
+    run(function()
+      local elapsed = watch()
+      local chunk = assert(load("local xio = ...; xio.sleep(1); return 'loaded'"))
+      assert.equal("loaded", chunk(xio))
+      assert.equal(1, elapsed())
+    end)
+  end)
+
+  it("T10 in the middle of a tail call, a vararg and a deep recursion", function()
+    run(function()
+      local elapsed = watch()
+      local function deep(n, ...)
+        if n == 0 then
+          xio.sleep(1)
+          return ...
+        end
+        return (deep(n - 1, ...))
+      end
+      local function tail(n, ...)
+        if n == 0 then
+          return xio.sleep(1), ...
+        end
+        return tail(n - 1, ...)
+      end
+      assert.equal("x", deep(5000, "x"))
+      assert.same({ nil, "y", n = 2 }, table.pack(tail(5000, "y")))
+      assert.equal(2, elapsed())
+    end)
+  end)
+end)
+
+describe("where Lua cannot yield", function()
+  -- Runs `f` in a virtual run. Either waiting worked there (the interpreter has versions of
+  -- some functions that can wait), or it raised an error that names `name` and `place`.
+  local function waits_or_tells(name, f)
+    run(function()
+      local elapsed = watch()
+      local place = {}
+      local ok, err = pcall(f, place)
+      if ok then
+        assert.is_true(elapsed() > 0)
+      else
+        assert.is_true(contains(err, name), tostring(err))
+        assert.is_true(contains(err, place[1]), tostring(err))
+        assert.equal(0, elapsed())
+      end
+      xio.sleep(1)
+    end)
+  end
+
+  local function tells(name, f)
+    run(function()
+      local elapsed = watch()
+      local place = {}
+      local ok, err = pcall(f, place)
+      assert.is_false(ok)
+      assert.is_true(contains(err, name), tostring(err))
+      assert.is_true(contains(err, place[1]), tostring(err))
+      assert.equal(0, elapsed())
+      xio.sleep(1)
+      assert.equal(1, elapsed())
+    end)
+  end
+
+  it("T10 table.sort sorts with waits, or says that it cannot", function()
+    waits_or_tells("sort", function(place)
+      local list = { 3, 1, 2 }
+      place[1] = here(1)
+      table.sort(list, function(a, b) xio.sleep(1) return a < b end)
+      assert.same({ 1, 2, 3 }, list)
+    end)
+  end)
+
+  it("T10 string.gsub replaces with waits, or says that it cannot", function()
+    waits_or_tells("gsub", function(place)
+      local text
+      place[1] = here(1)
+      text = ("a-b"):gsub("%a", function(c) xio.sleep(1) return c:upper() end)
+      assert.equal("A-B", text)
+    end)
+  end)
+
+  it("T10 tostring", function()
+    tells("tostring", function(place)
+      place[1] = here(1)
+      tostring(setmetatable({}, { __tostring = function() xio.sleep(1) return "text" end }))
+    end)
+  end)
+
+  it("T10 a reader of load", function()
+    run(function()
+      local place = here(1)
+      local chunk, err = load(function() xio.sleep(1) end)
+      assert.is_nil(chunk)
+      assert.is_true(contains(err, "load"), tostring(err))
+      assert.is_true(contains(err, place), tostring(err))
+      xio.sleep(1)
+    end)
+  end)
+
+  it("T10 table.concat over a metamethod", function()
+    tells("concat", function(place)
+      place[1] = here(1)
+      table.concat(setmetatable({}, { __index = function() xio.sleep(1) end }), "", 1, 2)
+    end)
+  end)
+
+  it("T10 a message handler", function()
+    run(function()
+      local elapsed = watch()
+      local waited, told
+      local ok = xpcall(error, function(e)
+        waited, told = pcall(function() xio.sleep(1) end)
+        return e
+      end, "text")
+      assert.is_false(ok)
+      assert.is_false(waited)
+      assert.is_true(contains(told, "coroutine_spec.lua:"), tostring(told))
+      assert.equal(0, elapsed())
+      xio.sleep(1)
+    end)
+  end)
+
+  it("T10 a finalizer", function()
+    run(function()
+      local waited, told
+      local function make()
+        setmetatable({}, { __gc = function()
+          waited, told = pcall(function() xio.sleep(1) end)
+        end })
+      end
+      make()
+      collectgarbage()
+      collectgarbage()
+      assert.is_false(waited)
+      assert.is_true(contains(told, "coroutine_spec.lua:"), tostring(told))
+      xio.sleep(1)
+    end)
+  end)
+
+  it("T10 a close handler under coroutine.close", function()
+    run(function()
+      local elapsed = watch()
+      local co = coroutine.create(function()
+        local _c <close> = closing(function() xio.sleep(1) end)
+        coroutine.yield()
+      end)
+      coroutine.resume(co)
+      local ok, err = coroutine.close(co)
+      assert.is_false(ok)
+      assert.is_true(contains(err, "close"), tostring(err))
+      assert.equal(0, elapsed())
+      xio.sleep(1)
+    end)
+  end)
+
+  it("T10 every function that waits says so, and nothing is begun", function()
+    run(function()
+      local ran = 0
+      local function count() ran = ran + 1 end
+      local done = xio.spawn(function() end)
+      local waiting = {
+        checkpoint = xio.checkpoint,
+        sleep_forever = xio.sleep_forever,
+        sleep_until = function() xio.sleep_until(xio.now() + 1) end,
+        await = function() done:await() end,
+        gather = function() xio.gather(count, count) end,
+        group = function() xio.group(function(g) g:spawn(count) end) end,
+      }
+      for name, wait in pairs(waiting) do
+        local object = setmetatable({}, { __tostring = function()
+          wait()
+          return "text"
+        end })
+        local ok, err = pcall(tostring, object)
+        assert.is_false(ok, name)
+        assert.is_true(contains(err, "tostring"), name .. ": " .. tostring(err))
+      end
+      xio.sleep(1)
+      assert.equal(0, ran)
+    end)
+  end)
+end)
+
+describe("coroutine.* in a task", function()
+  it("status tells the life of a coroutine", function()
+    run(function()
+      local outer, inner
+      local seen = {}
+      outer = coroutine.create(function()
+        seen[#seen + 1] = coroutine.status(outer)
+        inner = coroutine.create(function()
+          seen[#seen + 1] = coroutine.status(outer)
+          xio.sleep(1)
+          seen[#seen + 1] = coroutine.status(outer)
+          seen[#seen + 1] = coroutine.status(inner)
+        end)
+        coroutine.resume(inner)
+        coroutine.yield()
+        seen[#seen + 1] = coroutine.status(inner)
+      end)
+      assert.equal("suspended", coroutine.status(outer))
+      coroutine.resume(outer)
+      assert.equal("suspended", coroutine.status(outer))
+      coroutine.resume(outer)
+      assert.equal("dead", coroutine.status(outer))
+      assert.same({ "running", "normal", "normal", "running", "dead" }, seen)
+    end)
+  end)
+
+  it("running and isyieldable tell where they are", function()
+    run(function()
+      local thread, main = coroutine.running()
+      assert.equal("thread", type(thread))
+      assert.is_false(main)
+      assert.is_true(coroutine.isyieldable())
+      xio.sleep(1)
+      assert.equal(thread, (coroutine.running()))
+      assert.equal("running", coroutine.status(thread))
+      local co
+      co = coroutine.create(function()
+        assert.equal(co, (coroutine.running()))
+        xio.sleep(1)
+        assert.equal(co, (coroutine.running()))
+        assert.is_true(coroutine.isyieldable())
+        assert.equal("normal", coroutine.status(thread))
+      end)
+      assert.is_true(assert(coroutine.resume(co)))
+      assert.is_true(coroutine.isyieldable(coroutine.create(print)))
+    end)
+  end)
+
+  it("resume of a dead, running or normal coroutine says so", function()
+    run(function()
+      local dead = coroutine.create(function() end)
+      coroutine.resume(dead)
+      assert.same(
+        { false, "cannot resume dead coroutine" },
+        { coroutine.resume(dead) }
+      )
+      local co
+      co = coroutine.create(function() return coroutine.resume(co) end)
+      assert.same(
+        { true, false, "cannot resume non-suspended coroutine" },
+        { coroutine.resume(co) }
+      )
+      co = coroutine.create(function()
+        return coroutine.wrap(function() return coroutine.resume(co) end)()
+      end)
+      assert.same(
+        { true, false, "cannot resume non-suspended coroutine" },
+        { coroutine.resume(co) }
+      )
+    end)
+  end)
+
+  it("wrap raises what its function raises, a text with the place of the call", function()
+    run(function()
+      local v = {}
+      local ok, err = pcall(coroutine.wrap(function() error(v) end))
+      assert.is_false(ok)
+      assert.equal(v, err)
+      ok, err = pcall(function()
+        local failing = coroutine.wrap(function() error("text", 0) end)
+        failing()
+      end)
+      assert.is_false(ok)
+      assert.is_true(err:find("coroutine_spec%.lua:%d+: text$") ~= nil, err)
+      local gen = coroutine.wrap(function() end)
+      gen()
+      ok, err = pcall(gen)
+      assert.is_false(ok)
+      assert.is_true(contains(err, "cannot resume dead coroutine"), err)
+    end)
+  end)
+
+  it("wrap closes what a failed function held; resume leaves that to close", function()
+    run(function()
+      local closed = 0
+      local v = {}
+      local function holder()
+        local _c <close> = closing(function() closed = closed + 1 end)
+        error(v)
+      end
+      pcall(coroutine.wrap(holder))
+      assert.equal(1, closed)
+      local co = coroutine.create(holder)
+      assert.same({ false, v }, { coroutine.resume(co) })
+      local ok, err = coroutine.close(co)
+      assert.is_false(ok)
+      assert.equal(v, err)
+      assert.equal(2, closed)
+    end)
+  end)
+
+  it("close closes what a suspended coroutine holds", function()
+    run(function()
+      local log = {}
+      local v = {}
+      local function holder(fail)
+        local _b <close> = closing(function() log[#log + 1] = "b" end)
+        local _a <close> = closing(function()
+          log[#log + 1] = "a"
+          if fail then
+            error(v)
+          end
+        end)
+        xio.sleep(1)
+        coroutine.yield()
+      end
+      local co = coroutine.create(holder)
+      coroutine.resume(co)
+      assert.same({ true, n = 1 }, table.pack(coroutine.close(co)))
+      assert.equal("dead", coroutine.status(co))
+      co = coroutine.create(holder)
+      coroutine.resume(co, true)
+      local ok, err = coroutine.close(co)
+      assert.is_false(ok)
+      assert.equal(v, err)
+      assert.same({ "a", "b", "a", "b" }, log)
+      assert.is_true(coroutine.close(coroutine.create(print)))
+      assert.is_true(coroutine.close(co))
+    end)
+  end)
+
+  it("close of what runs is refused", function()
+    run(function()
+      local ok, err = pcall(coroutine.close, (coroutine.running()))
+      assert.is_false(ok)
+      assert.is_true(contains(err, "close"), tostring(err))
+      local co
+      co = coroutine.create(function()
+        coroutine.wrap(function() ok, err = pcall(coroutine.close, co) end)()
+      end)
+      coroutine.resume(co)
+      assert.is_false(ok)
+      assert.is_true(contains(err, "normal"), tostring(err))
+    end)
+  end)
+
+  it("wrong arguments are refused as Lua refuses them", function()
+    run(function()
+      for _, name in ipairs { "create", "wrap", "resume", "status", "close" } do
+        for _, value in ipairs { 5, "text", {} } do
+          local ok, err = pcall(coroutine[name], value)
+          assert.is_false(ok, name)
+          assert.is_true(contains(err, "#1"), tostring(err))
+        end
+      end
+    end)
+  end)
+
+  it("generators that never wait are what they were", function()
+    run(function()
+      local function permutations(list, n)
+        n = n or #list
+        if n <= 1 then
+          coroutine.yield(table.concat(list))
+        else
+          for i = 1, n do
+            list[n], list[i] = list[i], list[n]
+            permutations(list, n - 1)
+            list[n], list[i] = list[i], list[n]
+          end
+        end
+      end
+      local seen = {}
+      for p in coroutine.wrap(function() permutations { "a", "b", "c" } end) do
+        seen[#seen + 1] = p
+      end
+      assert.same({ "bca", "cba", "cab", "acb", "bac", "abc" }, seen)
+    end)
+  end)
+
+  it("debug.traceback shows where a generator stands", function()
+    run(function()
+      local co = coroutine.create(function()
+        xio.sleep(1)
+        coroutine.yield()
+      end)
+      coroutine.resume(co)
+      assert.is_true(contains(debug.traceback(co), "coroutine_spec.lua:"))
+    end)
+  end)
+end)

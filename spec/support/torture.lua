@@ -1,0 +1,80 @@
+-- What csrc/test/torture/lua.c asks of Lua around a scenario: whether an error tells that
+-- memory is out, whether the state still works, and what lives in it. Everything here runs
+-- while memory is there; nothing of it is part of what is tortured.
+
+local xio = require "xio"
+local core = require "xio.core"
+
+local torture = {}
+
+local MEMORY = "not enough memory"
+
+--- Whether `err`, a leaf of it, or something that it suppressed is a memory error.
+-- @return boolean, and the report on the error
+function torture.is_memory_error(err)
+  local report = tostring(xio.traceback(err))
+  return report:find(MEMORY, 1, true) ~= nil, report
+end
+
+--- What lives now, counted by the core, after two full collections.
+-- @treturn {[string]=integer}
+function torture.census()
+  collectgarbage()
+  collectgarbage()
+  return core.census()
+end
+
+--- Raises where more lives than at `before`.
+function torture.check_census(before)
+  local grown = {}
+  for noun, count in pairs(torture.census()) do
+    if count > before[noun] then
+      grown[#grown + 1] = ("%s %d -> %d"):format(noun, before[noun], count)
+    end
+  end
+  if #grown > 0 then error("left behind: " .. table.concat(grown, ", "), 0) end
+end
+
+local function group_of_three()
+  local sum = 0
+  xio.group(function(group)
+    for i = 1, 3 do
+      group:spawn(function()
+        xio.sleep(i)
+        sum = sum + i
+      end)
+    end
+    sum = sum + group:start(function(started)
+      started(10)
+      xio.sleep_forever()
+    end) * 0
+    xio.sleep(5)
+    group:cancel("enough")
+  end)
+  return sum
+end
+
+local function health()
+  local began = xio.now()
+  xio.sleep(1)
+  assert(xio.now() - began == 1, "sleep took another time")
+  assert(xio.spawn(function(...) return ... end, 7, 8):await() == 7, "await gave another")
+  assert(group_of_three() == 6, "not every child ran")
+  assert(xio.move_on_after(1, xio.sleep_forever) == false, "a timeout did not fire")
+  local ok, err = xio.isolate(error, "wanted", 0)
+  assert(not ok and err == "wanted", "an error was not handed on")
+  local each = coroutine.wrap(function()
+    xio.sleep(1)
+    coroutine.yield("item")
+  end)
+  assert(each() == "item", "a generator gave another value")
+  return "well"
+end
+
+--- Runs something of everything; raises where anything is wrong.
+function torture.check_health()
+  assert(xio.run({ clock = "virtual", signals = false }, health) == "well")
+  assert(xio.run(function() xio.sleep(0.0001) return 1 end) == 1)
+end
+
+return torture
