@@ -9,14 +9,20 @@ set(XIO_BASE_SOURCES
 )
 
 set(XIO_CORE_SOURCES
+  csrc/core/barrier.c
+  csrc/core/channel.c
   csrc/core/check.c
   csrc/core/clock.c
+  csrc/core/condition.c
+  csrc/core/event.c
   csrc/core/fd.c
   csrc/core/group.c
+  csrc/core/lock.c
   csrc/core/loop.c
   csrc/core/runqueue.c
   csrc/core/sched.c
   csrc/core/scope.c
+  csrc/core/semaphore.c
   csrc/core/settle.c
   csrc/core/signal.c
   csrc/core/start.c
@@ -26,17 +32,28 @@ set(XIO_CORE_SOURCES
 
 set(XIO_LUA_SOURCES
   csrc/lua/argument.c
+  csrc/lua/barrier.c
   csrc/lua/cancel.c
   csrc/lua/census.c
+  csrc/lua/channel.c
+  csrc/lua/condition.c
   csrc/lua/coroutine.c
   csrc/lua/error.c
+  csrc/lua/event.c
   csrc/lua/fd.c
+  csrc/lua/future.c
   csrc/lua/generator.c
   csrc/lua/group.c
+  csrc/lua/limiter.c
+  csrc/lua/lock.c
   csrc/lua/open.c
   csrc/lua/protect.c
+  csrc/lua/region.c
   csrc/lua/run.c
   csrc/lua/scope.c
+  csrc/lua/semaphore.c
+  csrc/lua/standin.c
+  csrc/lua/sync.c
   csrc/lua/task.c
   csrc/lua/testing.c
   csrc/lua/wait.c
@@ -54,6 +71,7 @@ set(XIO_CLI_SOURCES
 
 # Lua modules: lua/xio/init.lua is "xio", lua/xio/<name>.lua is "xio.<name>".
 set(XIO_LUA_MODULES
+  lua/xio/argument.lua
   lua/xio/combine.lua
   lua/xio/error.lua
   lua/xio/gsub.lua
@@ -105,4 +123,5 @@ set(XIO_SIM_TESTS
 # One executable each: the binding on a Lua state, with faults.
 set(XIO_TORTURE_TESTS
   csrc/test/torture/core.c
+  csrc/test/torture/lua.c
 )

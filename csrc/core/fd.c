@@ -54,26 +54,26 @@ struct xio_fd {
 
 /* -- waiting ------------------------------------------------------------------------- */
 
-/* Takes the waiter of a side out. */
-static xio_waiter *take_waiter(xio_fd_slot *slot, xio_fd_side side) {
-  xio_waiter *waiter = slot->waiting[side];
+/* Takes the waiter of a side, which has one, out. */
+static void remove_waiter(xio_fd_slot *slot, xio_fd_side side) {
+  xio_fd_poller *poller = slot->poller;
   slot->waiting[side] = NULL;
   slot->owner[side] = NULL;
-  xio_fd_poller *poller = slot->poller;
   if (--poller->waiters == 0) uv_unref((uv_handle_t *)&poller->handle);
-  return waiter;
 }
 
 static void wake(xio_fd_slot *slot, xio_fd_side side, int status) {
-  if (slot->waiting[side] == NULL) return;
-  xio_waiter_complete(take_waiter(slot, side), status);
+  xio_waiter *waiter = slot->waiting[side];
+  if (waiter == NULL) return;
+  remove_waiter(slot, side);
+  xio_waiter_complete(waiter, status);
 }
 
 /* What stays armed in the epoll set fires once more at the most, and finds nobody. */
 static int abort_wait(xio_wait *wait) {
   xio_fd_slot *slot = wait->source;
-  take_waiter(slot,
-              slot->waiting[XIO_FD_READ] == &wait->self ? XIO_FD_READ : XIO_FD_WRITE);
+  bool reads = slot->waiting[XIO_FD_READ] == &wait->self;
+  remove_waiter(slot, reads ? XIO_FD_READ : XIO_FD_WRITE);
   return XIO_OK;
 }
 
@@ -170,9 +170,9 @@ static void close_poller(xio_loop_object *object) {
     fd->slot = NULL;
   }
   for (int i = 0; i < poller->capacity; i++) {
-    xio_alloc_free(alloc, poller->slots[i], sizeof *poller->slots[i]);
+    xio_alloc_free(alloc, poller->slots[i], sizeof(xio_fd_slot));
   }
-  xio_alloc_free(alloc, poller->slots, (size_t)poller->capacity * sizeof *poller->slots);
+  xio_alloc_free(alloc, poller->slots, (size_t)poller->capacity * sizeof(xio_fd_slot *));
   xio_list_remove(&object->link);
   poller->loop->fds = NULL;
   uv_close((uv_handle_t *)&poller->handle, on_closed);
@@ -221,8 +221,8 @@ static int grow_slots(xio_fd_poller *poller, int number) {
   while (capacity <= number) capacity = capacity > INT_MAX / 2 ? INT_MAX : capacity * 2;
   const xio_allocator *alloc = &poller->loop->alloc;
   xio_fd_slot **slots = alloc->resize(alloc->context, poller->slots,
-                                      (size_t)poller->capacity * sizeof *slots,
-                                      (size_t)capacity * sizeof *slots);
+                                      (size_t)poller->capacity * sizeof(xio_fd_slot *),
+                                      (size_t)capacity * sizeof(xio_fd_slot *));
   if (slots == NULL) return XIO_ENOMEM;
   for (int i = poller->capacity; i < capacity; i++) slots[i] = NULL;
   poller->slots = slots;
@@ -233,7 +233,7 @@ static int grow_slots(xio_fd_poller *poller, int number) {
 /* The slot of an open number, made when first asked for. */
 static int get_slot(xio_fd_slot **out, xio_loop *loop, int number) {
   xio_fd_poller *poller = NULL;
-  if (fcntl(number, F_GETFD) < 0) return -errno; /* before anything is made for it */
+  if (fcntl(number, F_GETFD) < 0) return XIO_EBADF; /* before anything is made for it */
   int status = get_poller(&poller, loop);
   if (status == XIO_OK && number >= poller->capacity) status = grow_slots(poller, number);
   if (status != XIO_OK) return status;

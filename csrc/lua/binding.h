@@ -65,6 +65,9 @@ typedef enum xiol_ref {
   XIOL_REF_CANCELLED,
   XIOL_REF_RUNTIME,
   XIOL_REF_FD,
+  XIOL_REF_SENDER,
+  XIOL_REF_RECEIVER,
+  XIOL_REF_AFTER,
   XIOL_REF_ERROR,        /* metatables of plain tables: xio.Error … */
   XIOL_REF_ERROR_GROUP,
   XIOL_REF_TIMEOUT_ERROR,
@@ -103,7 +106,7 @@ struct xiol_state {
   struct xiol_parked *parked; /* generators in the middle of a wait (generator.c) */
   uint32_t parked_count, parked_capacity;
   uint32_t resuming;        /* resumes of generators that are going on */
-  uint32_t closing;         /* calls of coroutine.close that are going on */
+  uint32_t closing;         /* coroutines that are being closed, handlers and all */
   int generator_stack;      /* anchored text: the stack of a generator whose error goes on */
   xiol_source_file *sources; /* the one used last first */
   uint32_t source_count;
@@ -164,6 +167,7 @@ struct xiol_task {
   xiol_task_handle *handle;
   xiol_coroutine coroutine; /* none before the first run, where none was idle */
   xiol_task *next_free;
+  lua_State *parked;     /* where it waits, and may be handed values (channel.c) */
   const char *place;     /* source of the spawn, in the state's list; NULL: not known */
   int place_line;
   int slot;              /* of the handle in the anchor table */
@@ -206,6 +210,7 @@ struct xiol_group {
   uint8_t errors;        /* xiol_errors */
   bool body_failed;      /* with an error */
   bool body_cut;         /* by a cancellation of this group, or from outside */
+  bool region;           /* opened and ended by two calls (region.c), for an iterator */
   uint32_t failed_before; /* children that had failed when the body did */
   int name;              /* anchored name; 0 none */
   lua_State *generator;  /* in which it was opened; NULL: in the task's own coroutine */
@@ -551,9 +556,17 @@ int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *o
 
 extern const luaL_Reg xiol_protect_functions[];
 
+/* -- region.c: groups around a part of a function --------------------------------------------- */
+
+extern const luaL_Reg xiol_region_functions[];
+
 /* -- testing.c ------------------------------------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_testing_functions[];
+
+/* -- standin.c ------------------------------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_standin_functions[];
 
 /* -- census.c: what lives --------------------------------------------------------------------------------- */
 

@@ -7,6 +7,8 @@
 
 #include "../include/xio.h"
 #include "binding.h"
+#include "channel.h"
+#include "sync.h"
 
 /* their addresses are the registry keys of the state and of the module's table */
 static const char state_key = 0;
@@ -210,7 +212,8 @@ int luaopen_xio_core(lua_State *L) {
       open_functions,      xiol_wait_functions,  xiol_cancel_functions,
       xiol_error_functions, xiol_task_functions,  xiol_scope_functions,
       xiol_group_functions, xiol_run_functions,   xiol_protect_functions,
-      xiol_census_functions, xiol_testing_functions, xiol_fd_functions};
+      xiol_census_functions, xiol_testing_functions, xiol_standin_functions, xiol_region_functions, xiol_fd_functions,
+      xiol_channel_functions};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     xiol_set_functions(L, state, lists[i]);
   }
@@ -224,6 +227,8 @@ int luaopen_xio_core(lua_State *L) {
   xiol_open_group(L, state);
   xiol_open_run(L, state);
   xiol_open_fd(L, state);
+  xiol_open_channel(L, state);
+  xiol_open_sync(L, state);
   xiol_open_generator(L, state);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);

@@ -266,11 +266,13 @@ static xiol_task *spawn_main(lua_State *L, xiol_runtime *runtime, int first,
   bool is_c = lua_iscfunction(L, first) != 0;
   bool known = is_c && xiol_push_known_name(L, first);
   if (known) lua_pop(L, 1);
-  xiol_task *task = xiol_spawn_from(L, runtime->state, how, first);
   if (is_c && !known) { /* the host's own function: it has no name and no place */
+    lua_createtable(L, 0, 1);
     lua_pushliteral(L, "main");
-    lua_setiuservalue(L, -2, XIOL_TASK_NAME);
+    lua_setfield(L, -2, "name");
+    lua_insert(L, first);
   }
+  xiol_task *task = xiol_spawn_from(L, runtime->state, how, first);
   lua_copy(L, -1, first);
   lua_settop(L, first);
   return task;

@@ -3,20 +3,12 @@
 -- Everything here stands on xio.group, xio.scope and xio.cleanup. Loop's thread.
 
 local core = require "xio.core"
+local argument = require "xio.argument"
+local errors = require "xio.error"
+
+local check_callable, name_of = argument.check_callable, argument.name_of
 
 local combine = {}
-
-local function callable(value)
-  if type(value) == "function" then return true end
-  local meta = getmetatable(value)
-  return type(meta) == "table" and meta.__call ~= nil
-end
-
-local function check_callable(value, index, name)
-  if callable(value) then return end
-  error(("bad argument #%d to '%s' (function expected, got %s)")
-    :format(index, name, type(value)), 3)
-end
 
 --- Runs `f(...)` as xio.run does, or simply calls it where a task is running already, so
 --- that a script works under `lua` and under `xio`.
@@ -28,21 +20,10 @@ end
 function combine.main(f, ...)
   check_callable(f, 1, "xio.main")
   if core.in_task() then return f(...) end
-  return core.run({ signals = true }, f, ...) -- `lua` has a handler of its own for SIGINT
+  return core.run(f, ...)
 end
 
--- One slot of a gather: calls `f` and keeps its first result.
-local function keep_first(results, index, f)
-  results[index] = (f())
-end
-
-local function run_all(functions, count, results)
-  core.group(function(group)
-    for i = 1, count do
-      group:spawn(keep_first, results, i, functions[i])
-    end
-  end)
-end
+-- -- all of them ------------------------------------------------------------------------
 
 --- Runs all functions at once, each in a task of its own, and waits for all.
 ---
@@ -55,22 +36,114 @@ end
 ---@return any ...
 function combine.gather(...)
   core.enter("xio.gather")
-  local first = ...
-  local count = select("#", ...)
-  local as_list = count == 1 and type(first) == "table" and not callable(first)
-  local functions = as_list and first or { ... }
-  if as_list then count = #functions end
-  for i = 1, count do
-    if not callable(functions[i]) then
-      error(("bad argument #%d to 'xio.gather' (function expected, got %s)")
-        :format(i, type(functions[i])), 2)
-    end
-  end
+  local functions, count, as_list = argument.functions("xio.gather", ...)
+  local tasks = {}
+  core.group(function(group)
+    for i = 1, count do tasks[i] = group:spawn(functions[i]) end
+  end)
   local results = { n = count }
-  if count > 0 then run_all(functions, count, results) end
+  for i = 1, count do
+    local done, value = tasks[i]:result()
+    if done then results[i] = value end
+  end
   if as_list then return results end
   return table.unpack(results, 1, count)
 end
+
+-- -- one of them ------------------------------------------------------------------------
+
+-- Runs `contender(contest, index, f)` for each function in a group that `contest.winner`, an
+-- index, may end. What cancels from outside once there is a winner cuts nothing short.
+local function compete(contest, options, contender, functions, count)
+  local ok, err = pcall(core.group, options, function(group)
+    contest.group = group
+    for i = 1, count do
+      group:spawn({ name = name_of(functions[i]) }, contender, contest, i, functions[i])
+    end
+  end)
+  if ok or (contest.winner and core.is_cancelled(err)) then return end
+  core.rethrow(err)
+end
+
+local function win(contest, index, results)
+  if contest.winner then return end
+  contest.winner, contest.results = index, results
+  contest.group:cancel()
+end
+
+-- The functions that are to compete; there must be one.
+local function competitors(name, ...)
+  core.enter(name)
+  local functions, count = argument.functions(name, ...)
+  if count == 0 then
+    error(("bad argument #1 to '%s' (at least one function expected)"):format(name), 3)
+  end
+  return functions, count
+end
+
+local function raise_no_winner(name)
+  error(name .. ": every function was cancelled by itself", 3)
+end
+
+local function run_to_end(contest, index, f)
+  win(contest, index, table.pack(f()))
+end
+
+--- Runs all functions at once, each in a task of its own, and returns when the first has
+--- ended: its index and its results. The others are cancelled, and have ended before it
+--- returns.
+---
+--- Errors: where the first to end has failed, its error, unchanged. An error with which
+--- another one ends after that, or after the first was cancelled, is not lost: it is kept
+--- beside the first error (xio.suppressed), or raised where there was none. A checkpoint.
+--- Cancelled before one has ended, it cancels all and raises when they have ended.
+---@param ... function|function[] at least one
+---@return integer index
+---@return any ... what that function returned
+function combine.race(...)
+  local functions, count = competitors("xio.race", ...)
+  local contest = {}
+  compete(contest, { errors = "first" }, run_to_end, functions, count)
+  if not contest.winner then raise_no_winner("xio.race") end
+  return contest.winner, table.unpack(contest.results, 1, contest.results.n)
+end
+
+-- Calls `f`; false and the error where it fails. A boundary of xio, which keeps the trace.
+local function attempt(f)
+  return core.pcall(core.move_on_at, nil, f)
+end
+
+local function try(contest, index, f)
+  local outcome = table.pack(attempt(f)) -- true, true, results … or false, error
+  if outcome[1] then
+    win(contest, index, outcome)
+  else
+    table.insert(contest.errors, outcome[2])
+  end
+end
+
+--- Runs all functions at once, each in a task of its own, and returns when the first has
+--- succeeded: its index and its results. The others are cancelled, and have ended before it
+--- returns; that they fail does not matter.
+---
+--- Errors: where all have failed, an xio.ErrorGroup of their errors, in the order in which
+--- they failed. A checkpoint. Cancelled before one has succeeded, it cancels all and raises
+--- when they have ended.
+---@param ... function|function[] at least one
+---@return integer index
+---@return any ... what that function returned
+function combine.any(...)
+  local functions, count = competitors("xio.any", ...)
+  local contest = { errors = {} }
+  compete(contest, {}, try, functions, count)
+  if contest.winner then
+    return contest.winner, table.unpack(contest.results, 3, contest.results.n)
+  end
+  if #contest.errors == 0 then raise_no_winner("xio.any") end
+  error(errors.ErrorGroup(contest.errors), 0)
+end
+
+-- -- failures ---------------------------------------------------------------------------
 
 --- Runs `f(...)` in a group of its own, and turns its failure into a result.
 ---
@@ -82,7 +155,7 @@ end
 ---@return boolean ok
 ---@return any ... the results, or the error
 function combine.isolate(opts, f, ...)
-  if type(opts) ~= "table" or callable(opts) then
+  if type(opts) ~= "table" or argument.callable(opts) then
     return combine.isolate({}, opts, f, ...)
   end
   check_callable(f, 1, "xio.isolate")
@@ -107,12 +180,7 @@ function combine.defer(f, ...)
       if done then return end
       done = true
       local ok, err = core.pcall(core.cleanup, f, table.unpack(arguments, 1, arguments.n))
-      if ok then return end
-      if in_flight ~= nil and not core.is_cancelled(in_flight) then
-        core.suppress(in_flight, err)
-        core.rethrow(in_flight)
-      end
-      core.rethrow(err)
+      if not ok then errors.join(in_flight, err) end
     end,
   })
 end

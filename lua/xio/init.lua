@@ -20,6 +20,7 @@ for _, name in ipairs {
   "sleep", "sleep_until", "sleep_forever", "now", "deadline",
   "checkpoint", "check", "cancelled", "atomic",
   "is_cancelled", "is_timeout", "is_interrupted", "pcall", "xpcall",
+  "event", "future", "lock", "semaphore", "limiter", "condition", "barrier",
   "fd", "read", "write", "writeall",
 } do
   xio[name] = core[name]

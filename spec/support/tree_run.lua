@@ -45,6 +45,7 @@ local Wanted = { __tostring = function(err) return "wanted " .. err.id end }
 local FOREIGN = {
   "exited without calling started", "was cancelled before it called started",
   "the group has ended", "the task that was to call it has ended",
+  "of a coroutine that has failed or is being closed",
 }
 
 local function check_foreign(run, err)
@@ -240,9 +241,7 @@ local operations = {}
 
 local function after_sleep(me, began, time, limit, moves, ok, err)
   local run, took = me.run, xio.now() - began
-  if not ok and not xio.is_cancelled(err) then
-    return fault(run, "a sleep raised %s", tostring(err))
-  end
+  if not ok and not xio.is_cancelled(err) then return check_foreign(run, err) end
   if ok and took ~= time then fault(run, "a sleep of %g s took %g s", time, took) end
   if took > time then fault(run, "a sleep of %g s ended after %g s", time, took) end
   if run.moves == moves and took > math.max(limit - began, 0) then
