@@ -14,6 +14,7 @@ const char *xio_status_name(int status) {
     case XIO_EAGAIN: return "EAGAIN";
     case XIO_EDEADLK: return "EDEADLK";
     case XIO_EBADF: return "EBADF";
+    case XIO_EOWNERDEAD: return "EOWNERDEAD";
     case XIO_EOF: return "EOF";
     case XIO_ECLOSED: return "ECLOSED";
     case XIO_EMISNEST: return "EMISNEST";

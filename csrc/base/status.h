@@ -16,6 +16,7 @@ enum {
   XIO_EAGAIN = -EAGAIN,   /* would have to wait */
   XIO_EDEADLK = -EDEADLK, /* nothing can wake anybody */
   XIO_EBADF = -EBADF,
+  XIO_EOWNERDEAD = -EOWNERDEAD, /* a lock was left by the task that owned it */
   XIO_EOF = -4095,     /* equal to UV_EOF */
   XIO_ECLOSED = -4501, /* closed by its owner; libuv has no such code */
   XIO_EMISNEST = -4502 /* a scope ends while a scope inside it is open */

@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include "fd.h"
+#include "lock.h"
 
 typedef struct checker {
   const xio_loop *loop;
@@ -248,6 +249,7 @@ static bool check_task(checker *check, const xio_task *task) {
     EXPECT(task->wait.state != XIO_WAIT_IDLE || task == check->loop->queue.running,
            "task: neither ready nor running nor parked");
   }
+  EXPECT(xio_lock_held_valid(task), "lock: those of a task and their owner differ");
   xio_task *awaited = xio_task_awaited(xio_task_of(task->own.host));
   EXPECT(awaited == NULL || awaited->state != XIO_TASK_ENDED,
          "task: parked until the end of one that has ended");

@@ -1,6 +1,8 @@
 /* group: see group.h. */
 #include "group.h"
 
+#include "lock.h"
+
 /* The children themselves meet the cancellation; the host's wait stands until they ended. */
 static int abort_join(xio_wait *wait) {
   (void)wait;
@@ -92,6 +94,7 @@ void xio_group_child_ended(xio_task *task, xio_outcome outcome) {
   task->wait.scope = NULL;
   task->state = XIO_TASK_ENDED;
   task->outcome = (uint8_t)outcome;
+  if (XIO_UNLIKELY(task->locks != NULL)) xio_lock_break_all(task);
   xio_wait *starter = task->starter;
   task->starter = NULL;
   bool failed = outcome == XIO_OUTCOME_FAILED && starter == NULL;

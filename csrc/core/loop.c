@@ -1,6 +1,7 @@
 /* loop: see loop.h. */
 #include "loop.h"
 
+#include "lock.h"
 #include "start.h"
 
 enum {
@@ -260,6 +261,7 @@ static void abandon_task(xio_loop *loop, xio_task *task) {
   xio_timer_disarm(&loop->clock, &task->wait.timer);
   xio_list_remove(&task->wait.self.link);
   xio_list_remove(&task->joiners);
+  if (task->locks != NULL) xio_lock_break_all(task);
   task->wait.scope = NULL;
   task->state = XIO_TASK_ENDED;
   task->outcome = XIO_OUTCOME_CANCELLED;

@@ -8,6 +8,7 @@ void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops)
   task->group = NULL;
   task->ops = ops;
   task->starter = NULL;
+  task->locks = NULL;
   task->id = ++queue->last_task_id;
   task->state = XIO_TASK_HELD;
   task->outcome = XIO_OUTCOME_NONE;

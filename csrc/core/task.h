@@ -12,6 +12,7 @@
 #include "scope.h"
 
 typedef struct xio_group xio_group;
+typedef struct xio_lock xio_lock;
 
 typedef struct xio_task_ops {
   /* Runs the task until it parks, reschedules or ends (xio_group_child_ended). Only the
@@ -46,6 +47,7 @@ struct xio_task {
   const xio_task_ops *ops;
   xio_list joiners;  /* waiters for its end */
   xio_wait *starter; /* of the task that waits in start() for it; NULL otherwise */
+  xio_lock *locks;   /* one of those that it owns (lock.h); NULL: none */
   uint64_t id;       /* unique within its loop, in order of spawning */
   uint8_t state;     /* xio_task_state */
   uint8_t outcome;   /* xio_outcome */

@@ -24,6 +24,8 @@ typedef struct xio_scope xio_scope;
 typedef struct xio_waiter {
   xio_list link;
   xio_wait *wait;
+  uint32_t tag;  /* for who owns the entry: which of several, or where its value is */
+  uint32_t mark; /* for who owns the queue: through which handle it came */
 } xio_waiter;
 
 typedef struct xio_wait_ops {

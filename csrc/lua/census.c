@@ -1,5 +1,6 @@
 /* census: what lives now, as plain tables, for trees, deadlock reports and leak checks.
  * Loop's thread. */
+#include "../core/lock.h"
 #include "binding.h"
 
 static void set_integer(lua_State *L, const char *field, lua_Integer value) {
@@ -30,6 +31,10 @@ static void set_wait(lua_State *L, xiol_task *task) {
   lua_pushstring(L, wait->ops->verb);
   lua_setfield(L, -2, "waits");
   xio_task *awaited = xio_task_awaited(&task->core);
+  if (awaited == NULL) {
+    awaited = xio_lock_awaited(&task->core);
+    if (awaited != NULL && awaited->wait.queue != wait->queue) awaited = NULL;
+  }
   if (awaited != NULL) set_integer(L, "awaits", (lua_Integer)awaited->id);
   if (xio_timer_armed(&wait->timer)) {
     int64_t at = wait->queue->clock->timers.entries[wait->timer.item.index].key;

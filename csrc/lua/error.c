@@ -220,14 +220,28 @@ static void name_nil(lua_State *L, xiol_state *state) {
   xiol_push_error(L, state, "ENIL", "error");
 }
 
-/* Makes the record of a raise that happens now. */
+/* Whether the raise that the handler was called for was made by a function of ours. */
+static bool raised_by_us(lua_State *L, xiol_state *state) {
+  lua_Debug ar;
+  if (!lua_getstack(L, 1, &ar)) return false;
+  lua_getinfo(L, "f", &ar);
+  bool ours = lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 1) != NULL &&
+              lua_touserdata(L, -1) == state;
+  lua_settop(L, 1);
+  return ours;
+}
+
+/* Makes the record of a raise that happens now. The stack that a generator left counts only
+ * where our function raises its error: an earlier one may have met a plain pcall. */
 static void note_raise(lua_State *L, xiol_state *state, int index) {
+  bool is_generators = state->generator_stack != 0 && raised_by_us(L, state);
   push_new_record(L, state, index);
   xiol_push_stack(L, L, state, 1);
   if (state->generator_stack != 0) {
     xiol_push_anchored(L, state, state->generator_stack);
     lua_insert(L, -2);
-    lua_concat(L, 2);
+    if (!is_generators) lua_remove(L, -2);
+    lua_concat(L, is_generators ? 2 : 1);
     xiol_unanchor(L, state, state->generator_stack);
     state->generator_stack = 0;
   }
@@ -243,17 +257,6 @@ static int meet_cancellation(lua_State *L, xiol_state *state, xio_scope *scope) 
     xiol_suppress(L, state, 2, 1);
   }
   return 1;
-}
-
-/* Whether the raise that the handler was called for was made by a function of ours. */
-static bool raised_by_us(lua_State *L, xiol_state *state) {
-  lua_Debug ar;
-  if (!lua_getstack(L, 1, &ar)) return false;
-  lua_getinfo(L, "f", &ar);
-  bool ours = lua_iscfunction(L, -1) && lua_getupvalue(L, -1, 1) != NULL &&
-              lua_touserdata(L, -1) == state;
-  lua_settop(L, 1);
-  return ours;
 }
 
 int xiol_handler(lua_State *L) {

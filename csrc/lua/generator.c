@@ -70,13 +70,10 @@ static xiol_task *waiting_in(xiol_state *state, const lua_State *generator) {
   return NULL;
 }
 
-/* Whether `coroutine` stands in one of our functions that wait: a quick test. */
-static bool may_wait(xiol_state *state, lua_State *coroutine) {
+/* Whether `coroutine` stands in one of our functions. */
+static bool stands_in_ours(const xiol_state *state, lua_State *coroutine) {
   lua_Debug ar;
-  if (XIO_LIKELY(state->parked_count == 0) || lua_status(coroutine) != LUA_YIELD ||
-      !lua_getstack(coroutine, 0, &ar) || !lua_checkstack(coroutine, 2)) {
-    return false;
-  }
+  if (!lua_getstack(coroutine, 0, &ar) || !lua_checkstack(coroutine, 2)) return false;
   lua_getinfo(coroutine, "f", &ar);
   bool ours = false;
   if (lua_iscfunction(coroutine, -1) && lua_getupvalue(coroutine, -1, 1) != NULL) {
@@ -85,6 +82,12 @@ static bool may_wait(xiol_state *state, lua_State *coroutine) {
   }
   lua_pop(coroutine, 1);
   return ours;
+}
+
+/* Whether `coroutine` stands in one of our functions that wait: a quick test. */
+static bool may_wait(const xiol_state *state, lua_State *coroutine) {
+  return XIO_UNLIKELY(state->parked_count != 0) && lua_status(coroutine) == LUA_YIELD &&
+         stands_in_ours(state, coroutine);
 }
 
 /* Whether `coroutine` is that of a task. The program has seen it then. */
@@ -197,20 +200,38 @@ static int l_resume(lua_State *L) {
   return return_resume(L, state, co, resume(L, state, co, lua_gettop(L) - 1));
 }
 
+/* stack(co, state): the text of the stack of `co`. Called protected. */
+static int stack_of(lua_State *L) {
+  xiol_push_stack(L, lua_tothread(L, 1), lua_touserdata(L, 2), 0);
+  return 1;
+}
+
 /* Raises the error of a wrapped coroutine, which is at the top, as the stock function does:
- * the coroutine is closed, and a message tells where it was called. */
+ * the coroutine is closed, and a message tells where it was called. Nothing may raise
+ * before it is closed. Of generators in one another the innermost's stack is kept. */
 static int raise_wrapped(lua_State *L, xiol_state *state, lua_State *co) {
   int status = lua_status(co);
   if (status != LUA_OK && status != LUA_YIELD) {
-    if (running_in(L, state) != NULL && state->generator_stack == 0 &&
-        !xiol_is_cancelled(L, -1)) {
-      xiol_push_stack(L, co, state, 0);
-      state->generator_stack = xiol_anchor(L, state);
+    bool traced = false;
+    bool is_known = state->generator_stack != 0 && stands_in_ours(state, co);
+    if (running_in(L, state) != NULL && !is_known && !xiol_is_cancelled(L, -1)) {
+      lua_pushcfunction(L, stack_of);
+      lua_pushvalue(L, lua_upvalueindex(WRAPPED));
+      lua_pushlightuserdata(L, state);
+      traced = lua_pcall(L, 2, 1, 0) == LUA_OK;
+      if (!traced) lua_pop(L, 1);
     }
+    state->closing++;
     status = lua_resetthread(co); /* its error may be another now */
+    state->closing--;
     if (status != LUA_OK) {
-      lua_pop(L, 1);
       lua_xmove(co, L, 1);
+      lua_replace(L, traced ? -3 : -2);
+    }
+    if (traced) {
+      xiol_unanchor(L, state, state->generator_stack);
+      state->generator_stack = 0;
+      state->generator_stack = xiol_anchor(L, state);
     }
   }
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {

@@ -145,11 +145,8 @@ static int finish_group(lua_State *L, int status, lua_KContext context) {
   XIO_ASSERT(left == XIO_OK);
   xiol_cancel_ended(L, state, scope, FRAME_HANDLE);
   xiol_group_unref(group);
-  if (errors != 0) {
-    task->misnested = false;
-    return xiol_raise_errors(L, state, mode);
-  }
   xiol_check_misnested(L, task, "group");
+  if (errors != 0) return xiol_raise_errors(L, state, mode);
   if (cut && outer) return lua_error(L);
   if (body_cut) return 0;
   lua_pop(L, 1); /* the empty list of errors */
@@ -165,6 +162,7 @@ static int finish_body(lua_State *L, int status, lua_KContext context) {
   bool failed =
       (context & CONTEXT_FAILED) != 0 || (status != LUA_OK && status != LUA_YIELD);
   xiol_task *task = xiol_resumed(L, state);
+  group->generator = NULL; /* it was not cut off: here is its end */
   if (XIO_UNLIKELY(xiol_unnest(task, &group->core.scope))) {
     return lua_yieldk(L, 0, failed ? context | CONTEXT_FAILED : context, finish_body);
   }

@@ -103,17 +103,21 @@ bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope) {
   return false;
 }
 
-/* Notes which scope was found open at the end of the one around it. */
+/* Notes which scope was found open at the end of the one around it. One whose generator
+ * was not cut off is open because its end has failed, for want of memory, and raised that. */
 static void note_misnested(xiol_task *task, xio_scope *inner) {
-  task->misnested = true;
   if (inner->kind == XIO_SCOPE_GROUP) {
     xiol_group *group =
         XIO_CONTAINER_OF(XIO_CONTAINER_OF(inner, xio_group, scope), xiol_group, core);
+    if (group->generator == NULL) return;
+    task->misnested = true;
     task->misnested_verb = "group";
     task->misnested_place = group->place;
     task->misnested_line = group->place_line;
   } else {
     xiol_scope *scope = XIO_CONTAINER_OF(inner, xiol_scope, core);
+    if (scope->generator == NULL) return;
+    task->misnested = true;
     task->misnested_verb = scope->verb;
     task->misnested_place = scope->place;
     task->misnested_line = scope->place_line;
@@ -189,6 +193,7 @@ static int finish(lua_State *L, int status, lua_KContext context) {
   xiol_scope *scope = (void *)(context & ~(lua_KContext)CONTEXT_BITS);
   xiol_state *state = scope->state;
   xiol_task *task = xiol_resumed(L, state);
+  scope->generator = NULL; /* it was not cut off: here is its end */
   if (XIO_UNLIKELY(xiol_unnest(task, &scope->core))) {
     return lua_yieldk(L, 0, failed ? context | CONTEXT_FAILED : context, finish);
   }
@@ -200,11 +205,8 @@ static int finish(lua_State *L, int status, lua_KContext context) {
   XIO_ASSERT(left == XIO_OK);
   xiol_cancel_ended(L, state, &scope->core, scope->refs > 1 ? FRAME_HANDLE : 0);
   xiol_scope_unref(scope);
-  if (failed && !caught) {
-    task->misnested = false;
-    return xiol_rethrow(L, state);
-  }
   xiol_check_misnested(L, task, verb);
+  if (failed && !caught) return xiol_rethrow(L, state);
   if (caught) {
     if (timed_out && how == RETURN_RAISE) return raise_timeout(L, state, verb);
     if (how != RETURN_FLAG) return 0;
@@ -221,6 +223,10 @@ static int finish(lua_State *L, int status, lua_KContext context) {
 
 xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *function) {
   xiol_task *task = xiol_running(L, state, function);
+  if (XIO_UNLIKELY(L != state->top && state->closing != 0)) {
+    xiol_fail(L, "%s: cannot be used inside a <close> handler of a coroutine that has "
+               "failed or is being closed", function);
+  }
   if (XIO_UNLIKELY(L != state->top)) {
     xiol_fail(L, "%s: cannot be used in this coroutine: it was resumed by a function of "
                "the coroutine library that was taken before xio was loaded", function);

@@ -1,5 +1,5 @@
-/* testing: what lua/xio/testing.lua stands on: settling, and moving the virtual clock.
- * Loop's thread. */
+/* testing: what lua/xio/testing.lua stands on: settling, moving the virtual clock, and seeing
+ * whether a task was suspended. Loop's thread. */
 #include "binding.h"
 
 static int finish_settle(lua_State *L, int status, lua_KContext context) {
@@ -51,5 +51,20 @@ static int l_jump(lua_State *L) {
   return 0;
 }
 
-const luaL_Reg xiol_testing_functions[] = {
-    {"settle", l_settle}, {"next_timer", l_next_timer}, {"jump", l_jump}, {NULL, NULL}};
+/* resumes([budget]): how often the run has resumed a task: the same number twice means that
+ * the caller was not suspended in between. Sets the budget of this turn, where one is given:
+ * with 0 an operation that need not wait reschedules. Returns also the budget before. */
+static int l_resumes(lua_State *L) {
+  xiol_task *task = xiol_running(L, xiol_state_of(L), "xio.testing");
+  xio_runqueue *queue = task->core.wait.queue;
+  lua_pushinteger(L, (lua_Integer)queue->resumes);
+  lua_pushinteger(L, (lua_Integer)queue->budget);
+  if (!lua_isnoneornil(L, 1)) queue->budget = (uint32_t)luaL_checkinteger(L, 1);
+  return 2;
+}
+
+const luaL_Reg xiol_testing_functions[] = {{"settle", l_settle},
+                                           {"next_timer", l_next_timer},
+                                           {"jump", l_jump},
+                                           {"resumes", l_resumes},
+                                           {NULL, NULL}};

@@ -97,8 +97,8 @@ static int cannot_wait(lua_State *L, const char *function) {
 xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function) {
   xiol_task *task = xiol_running(L, state, function);
   if (XIO_UNLIKELY(L != state->top && state->closing != 0)) {
-    xiol_fail(L, "%s: cannot wait inside a <close> handler that coroutine.close runs",
-              function);
+    xiol_fail(L, "%s: cannot wait inside a <close> handler of a coroutine that has failed "
+              "or is being closed", function);
   }
   if (XIO_UNLIKELY(L != state->top)) {
     xiol_fail(L, "%s: cannot wait in this coroutine: it was resumed by a function of the "

@@ -4,7 +4,8 @@
 
 local core = require "xio.core"
 local argument = require "xio.argument"
-local errors = require "xio.error"
+local failure = require "xio.failure"
+local new_error_group = require("xio.error").ErrorGroup
 
 local check_callable, name_of = argument.check_callable, argument.name_of
 
@@ -140,7 +141,7 @@ function combine.any(...)
     return contest.winner, table.unpack(contest.results, 3, contest.results.n)
   end
   if #contest.errors == 0 then raise_no_winner("xio.any") end
-  error(errors.ErrorGroup(contest.errors), 0)
+  error(new_error_group(contest.errors), 0)
 end
 
 -- -- failures ---------------------------------------------------------------------------
@@ -180,7 +181,7 @@ function combine.defer(f, ...)
       if done then return end
       done = true
       local ok, err = core.pcall(core.cleanup, f, table.unpack(arguments, 1, arguments.n))
-      if not ok then errors.join(in_flight, err) end
+      if not ok then failure.join(in_flight, err) end
     end,
   })
 end

@@ -353,6 +353,13 @@ static bool begin_spend(ctask *self) {
   return true;
 }
 
+/* Whatever `op` says; its begin is not called where the task is cancelled. */
+static bool begin_wait(ctask *self, const ctask_op *op) {
+  if (!begin(self, CTASK_OP_WAIT) || !op->begin(self)) return false;
+  self->waiting = CTASK_OP_END;
+  return true;
+}
+
 /* The group that `op` spawns into, and its frame; NULL where there is none (any more). */
 static xio_group *group_for(ctask *self, const ctask_op *op, ctask_frame **frame) {
   ctask_world *world = self->world;
@@ -418,8 +425,9 @@ static void finish_start(ctask *self) {
   }
 }
 
-/* The task was resumed: what became of the operation that it waited in. */
-static void finish_wait(ctask *self) {
+/* The task was resumed: what became of the operation that it waited in. False: it
+ * waits once more. */
+static bool finish_wait(ctask *self) {
   ctask_world *world = self->world;
   ctask_kind kind = self->waiting;
   int status = self->core.wait.status;
@@ -430,8 +438,8 @@ static void finish_wait(ctask *self) {
       EXPECT(world, status == XIO_OK, "group: its end has another status");
       close_group(self, self->frame);
       finish_block(self);
-      return;
-    case CTASK_OP_START: finish_start(self); return;
+      return true;
+    case CTASK_OP_START: finish_start(self); return true;
     case CTASK_OP_PAUSE: status = xio_task_finish_pause(&self->core); break;
     case CTASK_OP_SPEND:
       if (status == XIO_OK) self->at--; /* goes on with what is left */
@@ -441,10 +449,18 @@ static void finish_wait(ctask *self) {
       EXPECT(world, status != XIO_OK || xio_clock_now(&world->loop->clock) >= self->until,
              "sleep: ended too early");
       break;
+    case CTASK_OP_WAIT:
+      if (self->at[-1].finish != NULL && !self->at[-1].finish(self)) {
+        self->waiting = kind;
+        return false;
+      }
+      if (self->last_status == XIO_ECANCELED) raise_cancelled(self);
+      return true;
     default: break;
   }
   EXPECT(world, status == XIO_OK || status == XIO_ECANCELED, "wait: has another status");
   if (status == XIO_ECANCELED) raise_cancelled(self);
+  return true;
 }
 
 /* -- the interpreter ------------------------------------------------------------------------ */
@@ -511,6 +527,7 @@ static bool interpret(ctask *self) {
     case CTASK_OP_JOIN: return begin_join(self, op->target);
     case CTASK_OP_NOTE: note(self, op->count); return true;
     case CTASK_OP_CALL: op->call(self); return true;
+    case CTASK_OP_WAIT: return begin_wait(self, op);
     default: act(self, op); return true;
   }
 }
@@ -523,8 +540,8 @@ static void resume(xio_task *core) {
   EXPECT(world, core->wait.state == XIO_WAIT_IDLE, "sched: resumed one that is not idle");
   EXPECT(world, !self->over, "sched: resumed one that has ended");
   self->resumes++;
-  finish_wait(self);
-  while (interpret(self)) continue;
+  bool more = finish_wait(self);
+  while (more) more = interpret(self);
   if (world->after_step != NULL) world->after_step(world); /* `self` may be gone */
 }
 

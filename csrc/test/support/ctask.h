@@ -48,7 +48,8 @@ typedef enum ctask_kind {
   CTASK_OP_SHIELD,   /* raises (FLAG) or lifts the shield of scope `target` */
   CTASK_OP_DEADLINE, /* moves the deadline of scope `target` to `time` from now, 0: never */
   CTASK_OP_NOTE,     /* appends `count` to the world's notes */
-  CTASK_OP_CALL      /* calls `call`, which must not wait */
+  CTASK_OP_CALL,     /* calls `call`, which must not wait */
+  CTASK_OP_WAIT      /* calls `begin`, which may */
 } ctask_kind;
 
 enum {
@@ -67,6 +68,13 @@ struct ctask_op {
   int64_t time;
   const ctask_op *program;
   void (*call)(ctask *self);
+
+  /* Begins to wait; true where that was not needed. When the task is resumed, the status of
+   * the wait is `last_status`; XIO_ECANCELED is raised. */
+  bool (*begin)(ctask *self);
+
+  /* Called then; false: the task waits once more. May change `last_status`. NULL: none. */
+  bool (*finish)(ctask *self);
 };
 
 #define CTASK_END \
@@ -107,6 +115,8 @@ struct ctask_op {
   { .kind = CTASK_OP_NOTE, .count = (n) }
 #define CTASK_CALL(f) \
   { .kind = CTASK_OP_CALL, .call = (f) }
+#define CTASK_WAIT(f, ...) \
+  { .kind = CTASK_OP_WAIT, .begin = (f), __VA_ARGS__ }
 
 /* A number of errors: how many, and the sum of their numbers. */
 typedef struct ctask_errors {

@@ -551,9 +551,9 @@ static void every_allocation_may_fail(void **state) {
 static void without_descriptors_it_is_an_ordinary_status(void **state) {
   (void)state;
   begin_with_pipe();
-  struct rlimit before, none;
+  struct rlimit before;
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-  none = before;
+  struct rlimit none = before;
   none.rlim_cur = (rlim_t)lowest_free_number();
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
   xio_fd *fd = NULL;

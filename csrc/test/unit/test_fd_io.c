@@ -78,7 +78,9 @@ static void count_sigpipe(int number) {
 
 static void lost_reader_is_a_status_and_no_signal(void **state) {
   (void)state;
-  struct sigaction handler = {.sa_handler = count_sigpipe}, before, after;
+  const struct sigaction handler = {.sa_handler = count_sigpipe};
+  struct sigaction before;
+  struct sigaction after;
   sigset_t mask;
   assert_int_equal(sigaction(SIGPIPE, &handler, &before), 0);
   for (int sockets = 0; sockets <= 1; sockets++) {
@@ -92,9 +94,9 @@ static void lost_reader_is_a_status_and_no_signal(void **state) {
     assert_int_equal(sigpipes, 0);
     assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
     assert_int_equal(sigismember(&mask, SIGPIPE), 0);
-    raise(SIGPIPE); /* one of the host's own comes as ever */
+    assert_int_equal(raise(SIGPIPE), 0); /* one of the host's own comes as ever */
     assert_int_equal(sigpipes, 1);
-    fclose(file); /* still has the byte */
+    (void)fclose(file); /* still has the byte */
     ends[0] = dup(0);
     close_ends();
   }
@@ -104,14 +106,16 @@ static void lost_reader_is_a_status_and_no_signal(void **state) {
 
 static void sigpipe_that_waits_for_the_host_stays(void **state) {
   (void)state;
-  struct sigaction handler = {.sa_handler = count_sigpipe}, before;
-  sigset_t block, mask;
+  const struct sigaction handler = {.sa_handler = count_sigpipe};
+  struct sigaction before;
+  sigset_t block;
+  sigset_t mask;
   assert_int_equal(sigaction(SIGPIPE, &handler, &before), 0);
   sigemptyset(&block);
   sigaddset(&block, SIGPIPE);
   assert_int_equal(pthread_sigmask(SIG_BLOCK, &block, &mask), 0);
   sigpipes = 0;
-  raise(SIGPIPE);
+  assert_int_equal(raise(SIGPIPE), 0);
   open_ends(false);
   close(ends[0]);
   assert_int_equal(xio_fd_write(ends[1], "x", 1), -EPIPE);
@@ -134,7 +138,7 @@ static void descriptor_goes_on_where_the_file_stands(void **state) {
   assert_non_null(fgets(line, sizeof line, file)); /* has read ahead to the end */
   assert_int_equal(xio_fd_flush(file, XIO_FD_READ), XIO_OK);
   assert_reads(fileno(file), "line 2\nline 3\n");
-  fclose(file);
+  assert_int_equal(fclose(file), 0);
 }
 
 int main(void) {

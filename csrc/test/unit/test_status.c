@@ -18,7 +18,7 @@ static void numbers_are_those_of_libuv(void **state) {
 
 static void own_numbers_are_not_libuvs(void **state) {
   (void)state;
-  const int own[] = {XIO_ECLOSED, XIO_EMISNEST, XIO_EDEADLK};
+  const int own[] = {XIO_ECLOSED, XIO_EMISNEST, XIO_EDEADLK, XIO_EOWNERDEAD};
   char name[32];
   for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
     uv_err_name_r(own[i], name, sizeof name);
@@ -35,7 +35,8 @@ static void every_status_has_its_name(void **state) {
       {XIO_OK, "OK"},         {XIO_ECANCELED, "ECANCELED"}, {XIO_ETIMEDOUT, "ETIMEDOUT"},
       {XIO_ENOMEM, "ENOMEM"}, {XIO_EINVAL, "EINVAL"},       {XIO_EBUSY, "EBUSY"},
       {XIO_EAGAIN, "EAGAIN"}, {XIO_EDEADLK, "EDEADLK"},     {XIO_EBADF, "EBADF"},
-      {XIO_EOF, "EOF"},       {XIO_ECLOSED, "ECLOSED"},     {XIO_EMISNEST, "EMISNEST"}};
+      {XIO_EOF, "EOF"},       {XIO_ECLOSED, "ECLOSED"},     {XIO_EMISNEST, "EMISNEST"},
+      {XIO_EOWNERDEAD, "EOWNERDEAD"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     assert_string_equal(xio_status_name(rows[i].status), rows[i].name);
   }
