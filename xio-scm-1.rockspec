@@ -23,16 +23,23 @@ build = {
   -- the same files as in cmake/sources.cmake; tools/check_sources compares the two
   modules = {
     ["xio.argument"] = "lua/xio/argument.lua",
+    ["xio.async"] = "lua/xio/async.lua",
+    ["xio.callback"] = "lua/xio/callback.lua",
+    ["xio.channel"] = "lua/xio/channel.lua",
     ["xio.combine"] = "lua/xio/combine.lua",
     ["xio.error"] = "lua/xio/error.lua",
+    ["xio.failure"] = "lua/xio/failure.lua",
     ["xio.gsub"] = "lua/xio/gsub.lua",
     ["xio"] = "lua/xio/init.lua",
+    ["xio.map"] = "lua/xio/map.lua",
     ["xio.repl"] = "lua/xio/repl.lua",
     ["xio.require"] = "lua/xio/require.lua",
+    ["xio.scope_group"] = "lua/xio/scope_group.lua",
     ["xio.sort"] = "lua/xio/sort.lua",
     ["xio.standin"] = "lua/xio/standin.lua",
     ["xio.testing"] = "lua/xio/testing.lua",
     ["xio.tree"] = "lua/xio/tree.lua",
+    ["xio.var"] = "lua/xio/var.lua",
     ["xio.core"] = {
       sources = {
         "csrc/base/alloc.c",
@@ -78,6 +85,7 @@ build = {
         "csrc/lua/region.c",
         "csrc/lua/run.c",
         "csrc/lua/scope.c",
+        "csrc/lua/select.c",
         "csrc/lua/semaphore.c",
         "csrc/lua/standin.c",
         "csrc/lua/sync.c",

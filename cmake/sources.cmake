@@ -51,6 +51,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/region.c
   csrc/lua/run.c
   csrc/lua/scope.c
+  csrc/lua/select.c
   csrc/lua/semaphore.c
   csrc/lua/standin.c
   csrc/lua/sync.c
@@ -72,16 +73,23 @@ set(XIO_CLI_SOURCES
 # Lua modules: lua/xio/init.lua is "xio", lua/xio/<name>.lua is "xio.<name>".
 set(XIO_LUA_MODULES
   lua/xio/argument.lua
+  lua/xio/async.lua
+  lua/xio/callback.lua
+  lua/xio/channel.lua
   lua/xio/combine.lua
   lua/xio/error.lua
+  lua/xio/failure.lua
   lua/xio/gsub.lua
   lua/xio/init.lua
+  lua/xio/map.lua
   lua/xio/repl.lua
   lua/xio/require.lua
+  lua/xio/scope_group.lua
   lua/xio/sort.lua
   lua/xio/standin.lua
   lua/xio/testing.lua
   lua/xio/tree.lua
+  lua/xio/var.lua
 )
 
 # Shared by all C tests: C tasks and other helpers.
@@ -94,20 +102,26 @@ set(XIO_TEST_SUPPORT_SOURCES
 # One executable each: the core with C tasks, no Lua.
 set(XIO_UNIT_TESTS
   csrc/test/unit/test_alloc.c
+  csrc/test/unit/test_barrier.c
   csrc/test/unit/test_base.c
+  csrc/test/unit/test_channel.c
   csrc/test/unit/test_check.c
   csrc/test/unit/test_clock.c
+  csrc/test/unit/test_condition.c
+  csrc/test/unit/test_event.c
   csrc/test/unit/test_fd.c
   csrc/test/unit/test_fd_io.c
   csrc/test/unit/test_group.c
   csrc/test/unit/test_heap.c
   csrc/test/unit/test_list.c
+  csrc/test/unit/test_lock.c
   csrc/test/unit/test_loop.c
   csrc/test/unit/test_loop_uv.c
   csrc/test/unit/test_random.c
   csrc/test/unit/test_runqueue.c
   csrc/test/unit/test_sched.c
   csrc/test/unit/test_scope.c
+  csrc/test/unit/test_semaphore.c
   csrc/test/unit/test_settle.c
   csrc/test/unit/test_start.c
   csrc/test/unit/test_status.c

@@ -56,8 +56,8 @@ static inline void xio_list_splice_back(xio_list *to, xio_list *from) {
 }
 
 /* How many nodes a head has; walks over them. */
-static inline size_t xio_list_count(const xio_list *head) {
-  size_t count = 0;
+static inline uint32_t xio_list_count(const xio_list *head) {
+  uint32_t count = 0;
   for (const xio_list *node = head->next; node != head; node = node->next) count++;
   return count;
 }

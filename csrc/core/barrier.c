@@ -34,5 +34,5 @@ bool xio_barrier_arrive(xio_barrier *barrier, xio_task *task) {
 
 bool xio_barrier_valid(const xio_barrier *barrier) {
   return barrier->waiting < barrier->parties &&
-         (size_t)barrier->waiting == xio_list_count(&barrier->waiters);
+         (uint32_t)barrier->waiting == xio_list_count(&barrier->waiters);
 }

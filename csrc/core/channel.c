@@ -139,13 +139,7 @@ bool xio_channel_fail(xio_channel *channel) {
   return true;
 }
 
-/* -- looking ------------------------------------------------------------------------- */
-
-uint32_t xio_channel_waiting(const xio_list *queue) {
-  uint32_t count = 0;
-  for (const xio_list *node = queue->next; node != queue; node = node->next) count++;
-  return count;
-}
+/* -- checking ------------------------------------------------------------------------ */
 
 bool xio_channel_valid(const xio_channel *channel) {
   bool sending = !xio_list_empty(&channel->sending);

@@ -102,9 +102,6 @@ void xio_channel_close_receiver(xio_channel *channel, uint32_t end);
  * ended for receivers before, and nothing has changed. */
 bool xio_channel_fail(xio_channel *channel);
 
-/* How many wait to send, and to receive; O(n). */
-uint32_t xio_channel_waiting(const xio_list *queue);
-
 /* The invariants above; O(1). */
 bool xio_channel_valid(const xio_channel *channel);
 

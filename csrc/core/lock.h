@@ -18,7 +18,8 @@ typedef struct xio_lock {
   xio_list waiters; /* of xio_waiter, in order of coming */
   xio_task *owner;  /* NULL: free, or broken */
   xio_list held;    /* ring of all locks of the owner; there is no head */
-  uint64_t left_by; /* id of the task that ended without releasing it: it is broken; or 0 */
+  uint64_t
+      left_by; /* id of the task that ended without releasing it: it is broken; or 0 */
 } xio_lock;
 
 /* A free lock. */

@@ -36,11 +36,7 @@ static void hand_over(xio_semaphore *semaphore) {
 
 int xio_semaphore_release(xio_semaphore *semaphore) {
   if (xio_semaphore_free(semaphore) >= semaphore->max) return XIO_EINVAL;
-  if (semaphore->held > 0) {
-    semaphore->held--;
-  } else {
-    semaphore->total++;
-  }
+  semaphore->held--;
   hand_over(semaphore);
   return XIO_OK;
 }
@@ -52,6 +48,6 @@ void xio_semaphore_set_total(xio_semaphore *semaphore, int64_t total) {
 }
 
 bool xio_semaphore_valid(const xio_semaphore *semaphore) {
-  return semaphore->held >= 0 && xio_semaphore_free(semaphore) <= semaphore->max &&
+  return xio_semaphore_free(semaphore) <= semaphore->max &&
          (semaphore->held >= semaphore->total || xio_list_empty(&semaphore->waiters));
 }

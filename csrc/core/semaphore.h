@@ -1,13 +1,15 @@
 /* semaphore: permits that tasks take and give back.
  *
- * `total` permits exist, `held` of them are out. Whoever gives one back hands it to the
+ * `total` permits exist, `held` of them are out; `held` is negative where more were given
+ * back than taken, as by who uses it for signals. Whoever gives one back hands it to the
  * first waiter in the same step, so that nobody can come between (no barging); a waiter
  * that was handed one has it, whatever cancels it afterwards. Who holds what is not known
  * here: that is for the owner of the object to say (a limiter, csrc/lua/limiter.c). `total`
  * may be lowered below `held`; what is given back then pays the debt first.
  *
- * Invariants (xio_semaphore_valid): held >= 0; nobody waits while held < total. A semaphore
- * belongs to who embeds it; tasks of several loops of one thread may use it. One thread. */
+ * Invariants (xio_semaphore_valid): nobody waits while held < total; total - held, which is
+ * how many are free, is at most max. A semaphore belongs to who embeds it; tasks of several
+ * loops of one thread may use it. One thread. */
 #ifndef XIO_CORE_SEMAPHORE_H
 #define XIO_CORE_SEMAPHORE_H
 
@@ -19,7 +21,7 @@ typedef struct xio_semaphore {
   xio_list waiters;        /* of xio_waiter, in order of coming */
   const xio_wait_ops *ops; /* of waits; their verb tells what is waited for */
   int64_t total;           /* permits that exist */
-  int64_t held;            /* of these: out */
+  int64_t held;            /* taken and not given back */
   int64_t max;             /* free permits that there may be at once */
 } xio_semaphore;
 
@@ -38,8 +40,7 @@ bool xio_semaphore_try(xio_semaphore *semaphore);
 /* Parks the running task until it is handed a permit; none is free now. */
 void xio_semaphore_wait(xio_semaphore *semaphore, xio_task *task);
 
-/* Gives a permit back or, where none is out, makes a new one. XIO_EINVAL: `max` are free
- * already; nothing has changed. */
+/* Gives a permit back. XIO_EINVAL: `max` are free already; nothing has changed. */
 int xio_semaphore_release(xio_semaphore *semaphore) XIO_WARN_UNUSED;
 
 /* From now on `total` permits exist; free ones go to waiters at once. */

@@ -92,6 +92,7 @@ struct xiol_state {
   xiol_scope *free_scopes;
   char *scratch;            /* of fd.c: where bytes are read to; NULL before the first read */
   size_t scratch_size;
+  struct xiol_select *selects; /* idle records of select.c */
   int *free_slots;          /* slots of the anchor table that are free, as a stack */
   int free_count, slot_count, slot_capacity;
   uint32_t pooled;
@@ -466,6 +467,9 @@ void xiol_push_task_name(lua_State *L, int index);
 
 /* Pushes the results that the handle at `index` keeps; returns how many. */
 int xiol_push_results(lua_State *L, int index);
+
+/* The same of a task that has ended; or raises its error. */
+int xiol_deliver_results(lua_State *L, xiol_state *state, int index);
 
 extern const luaL_Reg xiol_task_functions[];
 void xiol_open_task(lua_State *L, xiol_state *state);

@@ -322,8 +322,8 @@ static void push_capacity(lua_State *L, const xio_channel *core) {
 
 static int end_stats(lua_State *L) {
   const xio_channel *core = &check_end(L, "channel:stats")->channel->core;
-  uint32_t sending = xio_channel_waiting(&core->sending);
-  uint32_t receiving = xio_channel_waiting(&core->receiving);
+  uint32_t sending = xio_list_count(&core->sending);
+  uint32_t receiving = xio_list_count(&core->receiving);
   lua_createtable(L, 0, 10);
   push_capacity(L, core);
   lua_setfield(L, -2, "capacity");
@@ -508,7 +508,7 @@ static int receiver_drain(lua_State *L) {
   uint32_t count = check_count(L, 2, UINT32_MAX, function);
   if (!end->open) return push_closed(L);
   xio_channel *core = &end->channel->core;
-  uint64_t most = (uint64_t)core->buffered + xio_channel_waiting(&core->sending);
+  uint64_t most = (uint64_t)core->buffered + xio_list_count(&core->sending);
   if (count > most) count = (uint32_t)most;
   lua_settop(L, 1);
   lua_createtable(L, (int)count, 0);

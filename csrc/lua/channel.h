@@ -75,4 +75,7 @@ void xiol_open_channel(lua_State *L, xiol_state *state);
 extern const luaL_Reg xiol_select_functions[];
 void xiol_open_select(lua_State *L, xiol_state *state);
 
+/* Frees what select.c keeps in the state. */
+void xiol_close_select(xiol_state *state);
+
 #endif

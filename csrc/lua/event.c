@@ -49,8 +49,8 @@ static int finish_turn(lua_State *L, int status, lua_KContext context) {
   xiol_task *task = xiol_resumed(L, state);
   xiol_check_cancelled(L, state, task, xio_task_finish_pause(&task->core));
   xiol_event *event = lua_touserdata(L, 1);
-  lua_pushboolean(L, event->core.is_set ||
-                         event->core.sets != (uint64_t)lua_tointeger(L, 2));
+  lua_pushboolean(
+      L, event->core.is_set || event->core.sets != (uint64_t)lua_tointeger(L, 2));
   return 1;
 }
 
@@ -98,9 +98,9 @@ static int event_tostring(lua_State *L) {
 }
 
 void xiol_open_event(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {
-      {"set", event_set},   {"clear", event_clear}, {"is_set", event_is_set},
-      {"wait", event_wait}, {"stats", event_stats}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"set", event_set},       {"clear", event_clear},
+                                     {"is_set", event_is_set}, {"wait", event_wait},
+                                     {"stats", event_stats},   {NULL, NULL}};
   static const xiol_sync_class class = {.kind = &xiol_kind_event,
                                         .name = "event",
                                         .construct = l_event,

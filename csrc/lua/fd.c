@@ -188,7 +188,10 @@ static int finish_read(lua_State *L, int status, lua_KContext context) {
   return try_read(L, state, task);
 }
 
-/* read(f [, n]): up to n bytes, nil at the end; or nil, err, code. */
+/* read(f [, n]): waits for, and gives, 1 to n bytes (64 KiB; 1 MiB at most), nil at the end;
+ * or nil, err, code. A checkpoint; cancelled, it has taken nothing. Of what an io file has
+ * read ahead itself, only that of a regular file is seen: elsewhere use setvbuf("no"), or
+ * one way of reading only. Closing an io file wakes nobody who waits to read it. */
 static int l_read(lua_State *L) {
   static const char function[] = "xio.read";
   xiol_state *state = xiol_state_of(L);
@@ -287,12 +290,14 @@ static int begin_write(lua_State *L, const char *function, lua_KContext context)
   return try_write(L, state, xiol_enter(L, state, function), context);
 }
 
-/* write(f, s): writes some of it; how many bytes; or nil, err, code, 0. */
+/* write(f, s): writes what an io file has buffered, then, when there is room, some of s; how
+ * many bytes; or nil, err, code, 0. A checkpoint; cancelled, it has written nothing of s. */
 static int l_write(lua_State *L) {
   return begin_write(L, "xio.write", WRITE_SOME);
 }
 
-/* writeall(f, s): writes all of it; f; or nil, err, code, how many bytes went out. */
+/* writeall(f, s): the same with all of s; f; or nil, err, code, how many bytes went out. A
+ * checkpoint; cancelled, it may have written a part of s: only streams tell how much. */
 static int l_writeall(lua_State *L) {
   return begin_write(L, "xio.writeall", 0);
 }

@@ -120,7 +120,8 @@ static int finish_turn(lua_State *L, int status, lua_KContext context) {
   xiol_task *task = xiol_resumed(L, state);
   xiol_check_cancelled(L, state, task, xio_task_finish_pause(&task->core));
   xiol_future *future = lua_touserdata(L, 1);
-  if (!future->event.is_set) return xiol_push_refusal(L, state, XIO_ETIMEDOUT, "await", -1);
+  if (!future->event.is_set)
+    return xiol_push_refusal(L, state, XIO_ETIMEDOUT, "await", -1);
   return xiol_future_deliver(L, state, 1);
 }
 
@@ -143,7 +144,8 @@ static int future_await(lua_State *L) {
     xio_task_pause(&task->core);
     return xiol_yield(L, 0, finish_turn);
   }
-  int status = xio_event_wait(&future->event, &task->core, xiol_sync_until(task, timeout));
+  int status =
+      xio_event_wait(&future->event, &task->core, xiol_sync_until(task, timeout));
   if (status != XIO_OK) return luaL_error(L, "not enough memory");
   return xiol_yield(L, 0, finish_await);
 }
@@ -170,9 +172,9 @@ static int future_tostring(lua_State *L) {
 }
 
 void xiol_open_future(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {
-      {"set", future_set},     {"fail", future_fail},   {"cancel", future_cancel},
-      {"await", future_await}, {"stats", future_stats}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"set", future_set},       {"fail", future_fail},
+                                     {"cancel", future_cancel}, {"await", future_await},
+                                     {"stats", future_stats},   {NULL, NULL}};
   static const xiol_sync_class class = {.kind = &xiol_kind_future,
                                         .name = "future",
                                         .construct = l_future,

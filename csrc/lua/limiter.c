@@ -311,8 +311,10 @@ static int limiter_newindex(lua_State *L) {
   }
   if (!read_total(L, 3, &total)) {
     const char *given = luaL_tolstring(L, 3, NULL);
-    return xiol_fail(L, "limiter.total: integer of at least 0, or math.huge, expected, "
-                     "got %s", given);
+    return xiol_fail(L,
+                     "limiter.total: integer of at least 0, or math.huge, expected, "
+                     "got %s",
+                     given);
   }
   xio_semaphore_set_total(&limiter->core, total);
   return 0;

@@ -21,8 +21,10 @@ static int l_lock(lua_State *L) {
 /* -- errors ------------------------------------------------------------------------------- */
 
 int xiol_lock_raise_broken(lua_State *L, const xio_lock *lock, const char *function) {
-  return xiol_fail(L, "%s: the lock is broken: owner exited (task %I ended without "
-                   "releasing it)", function, (LUAI_UACINT)lock->left_by);
+  return xiol_fail(L,
+                   "%s: the lock is broken: owner exited (task %I ended without "
+                   "releasing it)",
+                   function, (LUAI_UACINT)lock->left_by);
 }
 
 /* Raises where `task` cannot have the lock, now or later. */
@@ -48,7 +50,8 @@ void xiol_lock_check_owned(lua_State *L, xiol_task *task, const xio_lock *lock,
 
 /* -- operations, also for conditions --------------------------------------------------------- */
 
-bool xiol_lock_begin(lua_State *L, xiol_task *task, xio_lock *lock, const char *function) {
+bool xiol_lock_begin(lua_State *L, xiol_task *task, xio_lock *lock,
+                     const char *function) {
   check_takeable(L, task, lock, function);
   if (xio_task_begin(&task->core) != XIO_OK) return false;
   if (xio_lock_try(lock, &task->core) == XIO_OK) return xiol_sync_done(task, XIO_OK);
@@ -56,7 +59,8 @@ bool xiol_lock_begin(lua_State *L, xiol_task *task, xio_lock *lock, const char *
   return false;
 }
 
-void xiol_lock_finish(lua_State *L, xiol_state *state, xio_lock *lock, const char *function) {
+void xiol_lock_finish(lua_State *L, xiol_state *state, xio_lock *lock,
+                      const char *function) {
   xiol_task *task = xiol_resumed(L, state);
   int status = task->core.wait.status;
   xiol_check_cancelled(L, state, task, status);
@@ -180,7 +184,7 @@ static int lock_index(lua_State *L) {
 
 static int lock_tostring(lua_State *L) {
   xiol_lock *lock = check_lock(L, "lock.__tostring");
-  lua_pushstring(L, lock->core.left_by != 0     ? "lock (broken)"
+  lua_pushstring(L, lock->core.left_by != 0    ? "lock (broken)"
                     : lock->core.owner != NULL ? "lock (locked)"
                                                : "lock (free)");
   return 1;

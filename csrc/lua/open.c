@@ -27,6 +27,7 @@ static int state_gc(lua_State *L) {
   }
   xiol_close_generator(state);
   xiol_close_fd(state);
+  xiol_close_select(state);
   for (xiol_source_file *file; (file = state->sources) != NULL;) {
     state->sources = file->next;
     xio_alloc_free(&state->alloc, file, sizeof *file);
@@ -213,7 +214,7 @@ int luaopen_xio_core(lua_State *L) {
       xiol_error_functions, xiol_task_functions,  xiol_scope_functions,
       xiol_group_functions, xiol_run_functions,   xiol_protect_functions,
       xiol_census_functions, xiol_testing_functions, xiol_standin_functions, xiol_region_functions, xiol_fd_functions,
-      xiol_channel_functions};
+      xiol_channel_functions, xiol_select_functions};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     xiol_set_functions(L, state, lists[i]);
   }
@@ -228,6 +229,7 @@ int luaopen_xio_core(lua_State *L) {
   xiol_open_run(L, state);
   xiol_open_fd(L, state);
   xiol_open_channel(L, state);
+  xiol_open_select(L, state);
   xiol_open_sync(L, state);
   xiol_open_generator(L, state);
   lua_pushvalue(L, -1);

@@ -4,8 +4,8 @@
  * iterator has no such call: core.open_region begins a group in the running task, and the
  * iterator's closing value ends it by core.end_region. In between it is the task's innermost
  * scope, so that deadlines, shields and cancellations around the loop hold for its children.
- * Only the iterator has the handle, and its children do not fail. A region that was dropped
- * without being ended ends with the scope around it, which raises that.
+ * Only the iterator has the handle, and its children do not fail. A region that
+ * was not ended ends with the scope around it, which raises that.
  *
  * An open region counts as one reference to its xiol_group, its handle as another. Loop's
  * thread. */
@@ -79,9 +79,19 @@ static int l_end_region(lua_State *L) {
     return 1;
   }
   group->generator = NULL; /* it was not cut off: here is its end */
-  xio_scope_cancel(&group->core.scope, XIO_SOURCE_CANCEL);
+  if (!group->core.scope.effective) {
+    xio_scope_cancel(&group->core.scope, XIO_SOURCE_CANCEL);
+  }
   xio_group_join(&group->core, false);
   return lua_yieldk(L, 0, (lua_KContext)group, finish_region);
+}
+
+/* drop_region(handle): where it cannot be waited for, in a coroutine that has failed, it ends
+ * with the scope around it. */
+static int l_drop_region(lua_State *L) {
+  xiol_group_handle *handle = xiol_check(L, 1, &xiol_kind_group, "drop_region");
+  handle->group->generator = NULL;
+  return 0;
 }
 
 /* The innermost group around what the running task does; regions do not count. */
@@ -131,6 +141,7 @@ static int l_within(lua_State *L) {
 
 const luaL_Reg xiol_region_functions[] = {{"open_region", l_open_region},
                                           {"end_region", l_end_region},
+                                          {"drop_region", l_drop_region},
                                           {"spawn_innermost", l_spawn_innermost},
                                           {"depth", l_depth},
                                           {"within", l_within},

@@ -99,7 +99,8 @@ static int semaphore_close(lua_State *L) {
   return 0;
 }
 
-/* stats(): {waiting =, held =, total =} */
+/* stats(): {waiting =, held =, total =}; held is negative where more were released than
+ * acquired. */
 static int semaphore_stats(lua_State *L) {
   xiol_semaphore *semaphore = check_semaphore(L, "semaphore:stats");
   xiol_sync_stats(L, &semaphore->core.waiters);
@@ -130,12 +131,10 @@ static int semaphore_tostring(lua_State *L) {
 }
 
 void xiol_open_semaphore(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {{"acquire", semaphore_acquire},
-                                     {"try_acquire", semaphore_try_acquire},
-                                     {"release", semaphore_release},
-                                     {"with", semaphore_with},
-                                     {"stats", semaphore_stats},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"acquire", semaphore_acquire}, {"try_acquire", semaphore_try_acquire},
+      {"release", semaphore_release}, {"with", semaphore_with},
+      {"stats", semaphore_stats},     {NULL, NULL}};
   static const xiol_sync_class class = {.kind = &xiol_kind_semaphore,
                                         .name = "semaphore",
                                         .construct = l_semaphore,

@@ -21,9 +21,9 @@ typedef struct xiol_event {
 
 typedef struct xiol_future {
   const xiol_kind *kind;
-  xio_event event;  /* set once the future is settled */
-  uint8_t outcome;  /* xio_outcome */
-  int results;      /* how many; more than one are in a table. User value 1: result, error */
+  xio_event event; /* set once the future is settled */
+  uint8_t outcome; /* xio_outcome */
+  int results; /* how many; more than one are in a table. User value 1: result, error */
 } xiol_future;
 
 typedef struct xiol_lock {
@@ -90,7 +90,8 @@ int xiol_future_deliver(lua_State *L, xiol_state *state, int index);
 bool xiol_lock_begin(lua_State *L, xiol_task *task, xio_lock *lock, const char *function);
 
 /* The task has the lock; or raises: it was cancelled, or the lock is broken. */
-void xiol_lock_finish(lua_State *L, xiol_state *state, xio_lock *lock, const char *function);
+void xiol_lock_finish(lua_State *L, xiol_state *state, xio_lock *lock,
+                      const char *function);
 
 /* try_acquire: pushes whether the running task has the lock now. Raises as xiol_lock_begin. */
 int xiol_lock_try(lua_State *L, xio_lock *lock, const char *function);

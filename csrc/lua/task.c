@@ -303,16 +303,15 @@ static void push_was_cancelled(lua_State *L, xiol_state *state, int index) {
   lua_setiuservalue(L, index, XIOL_TASK_VALUE);
 }
 
-/* Raises the error of the ended task whose handle is at 1, or returns its results. */
-static int deliver(lua_State *L, xiol_state *state) {
-  xiol_task_handle *handle = lua_touserdata(L, 1);
+int xiol_deliver_results(lua_State *L, xiol_state *state, int index) {
+  xiol_task_handle *handle = lua_touserdata(L, index);
   switch (handle->outcome) {
-    case XIO_OUTCOME_DONE: return xiol_push_results(L, 1);
+    case XIO_OUTCOME_DONE: return xiol_push_results(L, index);
     case XIO_OUTCOME_FAILED:
       handle->raised = true;
-      lua_getiuservalue(L, 1, XIOL_TASK_VALUE);
+      lua_getiuservalue(L, index, XIOL_TASK_VALUE);
       return xiol_rethrow(L, state);
-    default: push_was_cancelled(L, state, 1); return lua_error(L);
+    default: push_was_cancelled(L, state, index); return lua_error(L);
   }
 }
 
@@ -324,7 +323,7 @@ static int finish_join(lua_State *L, int status, lua_KContext what) {
   xiol_task *task = xiol_resumed(L, state);
   xiol_check_cancelled(L, state, task, task->core.wait.status);
   lua_settop(L, 1);
-  return what == JOIN_AWAIT ? deliver(L, state) : 0;
+  return what == JOIN_AWAIT ? xiol_deliver_results(L, state, 1) : 0;
 }
 
 /* Raises that `self` awaits `task`, which awaits it, directly or through others. */
@@ -354,7 +353,9 @@ static int join(lua_State *L, const char *function, lua_KContext what) {
   lua_settop(L, 1);
   if (xio_task_begin(&self->core) != XIO_OK) return xiol_yield(L, what, finish_join);
   if (handle->outcome != XIO_OUTCOME_NONE) {
-    if (xio_task_spend(&self->core)) return what == JOIN_AWAIT ? deliver(L, state) : 0;
+    if (xio_task_spend(&self->core)) {
+      return what == JOIN_AWAIT ? xiol_deliver_results(L, state, 1) : 0;
+    }
     xio_wait_reschedule(&self->core.wait, XIO_OK);
     return xiol_yield(L, what, finish_join);
   }

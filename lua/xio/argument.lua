@@ -1,30 +1,44 @@
 --- argument: checks of arguments that the modules written in Lua share.
 --
--- The messages are those of Lua's own library, and are put at the place of the call of the
--- public function that calls the check.
+-- The messages are those of Lua's own library. They begin with the nearest place in the
+-- program, which is not in a file of xio.
 
 local argument = {}
+
+-- The sources of xio's files in Lua begin with this.
+local here = debug.getinfo(1, "S").source:gsub("argument%.lua$", "")
+
+--- Raises `message` behind the nearest place in the program.
+---@param message string
+function argument.misuse(message)
+  for level = 2, math.huge do
+    local info = debug.getinfo(level, "Sl")
+    if not info then error(message, 0) end
+    if info.currentline > 0 and info.source:sub(1, #here) ~= here then
+      error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)
+    end
+  end
+end
+
+--- Raises that argument `index` of the function `name` is not what was `expected`.
+function argument.fail(index, name, expected, value)
+  argument.misuse(("bad argument #%d to '%s' (%s expected, got %s)")
+    :format(index, name, expected, type(value)))
+end
 
 --- Whether `value` can be called.
 ---@param value any
 ---@return boolean
 function argument.callable(value)
   if type(value) == "function" then return true end
-  local meta = getmetatable(value)
+  local meta = debug.getmetatable(value)
   return type(meta) == "table" and meta.__call ~= nil
 end
 local callable = argument.callable
 
---- Raises that argument `index` of the function `name` is not what was `expected`.
----@param level? integer 3 by default: the caller of the function that calls this
-function argument.fail(index, name, expected, value, level)
-  error(("bad argument #%d to '%s' (%s expected, got %s)")
-    :format(index, name, expected, type(value)), level or 3)
-end
-
 --- Raises unless `value`, argument `index` of the function `name`, can be called.
 function argument.check_callable(value, index, name)
-  if not callable(value) then argument.fail(index, name, "function", value, 4) end
+  if not callable(value) then argument.fail(index, name, "function", value) end
 end
 
 --- The functions among the arguments of the function `name`, or in the one list that is its
@@ -40,21 +54,21 @@ function argument.functions(name, ...)
   if as_list then count = #functions end
   for i = 1, count do
     if not callable(functions[i]) then
-      argument.fail(i, name, "function", functions[i], 4)
+      argument.fail(i, name, "function", functions[i])
     end
   end
   return functions, count, as_list
 end
 
---- Raises unless `options` is nil or a table that has only the fields in `allowed`.
+--- Raises unless `options`, argument `index` of the function `name`, is nil or a table that has only the fields in `allowed`.
 ---@param allowed {[string]: boolean}
 function argument.check_options(options, allowed, index, name)
   if options == nil then return end
-  if type(options) ~= "table" then argument.fail(index, name, "table", options, 4) end
+  if type(options) ~= "table" then argument.fail(index, name, "table", options) end
   for key in pairs(options) do
     if not allowed[key] then
-      error(("bad argument #%d to '%s' (unknown option '%s')")
-        :format(index, name, tostring(key)), 3)
+      argument.misuse(("bad argument #%d to '%s' (unknown option '%s')")
+        :format(index, name, tostring(key)))
     end
   end
 end

@@ -77,13 +77,13 @@ local function competitors(name, ...)
   core.enter(name)
   local functions, count = argument.functions(name, ...)
   if count == 0 then
-    error(("bad argument #1 to '%s' (at least one function expected)"):format(name), 3)
+    argument.misuse(("bad argument #1 to '%s' (at least one function expected)"):format(name))
   end
   return functions, count
 end
 
 local function raise_no_winner(name)
-  error(name .. ": every function was cancelled by itself", 3)
+  argument.misuse(name .. ": every function was cancelled by itself")
 end
 
 local function run_to_end(contest, index, f)

@@ -21,6 +21,7 @@ for _, name in ipairs {
   "checkpoint", "check", "cancelled", "atomic",
   "is_cancelled", "is_timeout", "is_interrupted", "pcall", "xpcall",
   "event", "future", "lock", "semaphore", "limiter", "condition", "barrier",
+  "channel", "select", "after",
   "fd", "read", "write", "writeall",
 } do
   xio[name] = core[name]
@@ -36,6 +37,12 @@ end
 
 include "xio.error"
 include "xio.combine"
+include "xio.map"
+include "xio.scope_group"
+include "xio.var"
+include "xio.callback"
+include "xio.async"
+include "xio.channel"
 include "xio.tree"
 
 -- Modules that are fields of xio, loaded when first used.

@@ -19,8 +19,8 @@ local function limit_of(options, name)
   if limit == nil or limit == math.huge then return math.huge end
   limit = math.tointeger(limit)
   if not limit or limit < 1 then
-    error(("bad argument #3 to '%s' (limit: integer of at least 1 expected, got %s)")
-      :format(name, tostring(options.limit)), 3)
+    argument.misuse(("bad argument #3 to '%s' (limit: integer of at least 1 expected, got %s)")
+      :format(name, tostring(options.limit)))
   end
   return limit
 end
@@ -104,6 +104,7 @@ local function wait_for_room(state, limit)
   if state.running >= limit then
     state.room:clear()
     state.room:wait()
+    core.check() -- what made room may have failed
   elseif state.pulls % PULLS == 0 then
     core.checkpoint()
   end
@@ -174,7 +175,9 @@ local function host(loop, functions)
     end
   end)
   loop.over = true
-  if not ok then loop.failed, loop.err = true, err end
+  if not ok then
+    loop.failed, loop.cut, loop.err = true, core.is_cancelled(err), err
+  end
   loop.ready:set()
 end
 
@@ -183,19 +186,16 @@ local function begin(loop)
   loop.functions = false
   loop.ready = core.event()
   loop.region = core.open_region("xio.as_completed")
-  loop.region:spawn({ name = "xio.as_completed" }, host, loop, functions)
+  loop.task = loop.region:spawn({ name = "xio.as_completed" }, host, loop, functions)
 end
 
 -- The error that ends the loop, if there is one that nobody has been told of.
 local function take_error(loop)
   if not loop.failed then return false end
   loop.failed = false
-  local err = loop.err
-  if core.is_cancelled(err) then
-    err = failure.make("ECANCELED", "xio.as_completed: the functions were cancelled",
-      "as_completed")
-  end
-  return true, err
+  if not loop.cut then return true, loop.err end
+  return true, failure.make("ECANCELED", "xio.as_completed: the functions were cancelled",
+    "as_completed")
 end
 
 local function step(loop)
@@ -222,11 +222,16 @@ local closer = {
     local loop = self.loop
     if loop.functions or loop.ended then return end
     loop.ended = true
-    if not core.end_region(loop.region) then
-      error("xio.as_completed: the loop ends while a scope or group that was opened in it is "
-        .. "still open", 0)
+    if not pcall(core.enter, "xio.as_completed") then -- in a coroutine that has failed
+      loop.task:cancel()
+      core.drop_region(loop.region)
+      return
     end
-    if loop.failed and core.is_cancelled(loop.err) then return end
+    if not core.end_region(loop.region) then
+      argument.misuse("xio.as_completed: the loop ends while a scope or group that was opened "
+        .. "in it is still open")
+    end
+    if loop.cut then return end
     local failed, err = take_error(loop)
     if failed then failure.join(in_flight, err) end
   end,

@@ -1,8 +1,11 @@
 --- testing: helpers for tests of code that runs as tasks.
 
 local core = require "xio.core"
+local argument = require "xio.argument"
 
 local testing = {}
+
+-- -- time -------------------------------------------------------------------------------
 
 --- Waits until all other tasks of the run wait, and stay so for `cushion` seconds.
 ---
@@ -21,8 +24,8 @@ end
 ---@param seconds number
 function testing.advance(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
-    error(("bad argument #1 to 'xio.testing.advance' (seconds of at least 0 expected, got %s)")
-      :format(tostring(seconds)), 2)
+    argument.misuse(("bad argument #1 to 'xio.testing.advance' (seconds of at least 0 expected, "
+      .. "got %s)"):format(tostring(seconds)))
   end
   core.next_timer() -- raises on a real clock
   local target = core.now() + seconds
@@ -35,6 +38,215 @@ function testing.advance(seconds)
   end
   core.jump(target)
   core.settle()
+end
+
+-- -- checkpoints ------------------------------------------------------------------------
+
+-- Calls f with the turn's budget spent, so that what need not wait reschedules all the same.
+-- Returns whether the task was suspended, and the results.
+local function watch(f, ...)
+  local before, budget = core.resumes(0)
+  local results = table.pack(f(...))
+  local suspended = core.resumes() ~= before
+  if not suspended then core.resumes(budget) end
+  return suspended, results
+end
+
+--- Calls `f(...)` and raises unless the task met a checkpoint in it: was suspended, or would
+--- have been had it used up its turn.
+---
+--- Errors of `f` pass through. A function that checks cancellation and never suspends
+--- (xio.check) is no checkpoint.
+---@param f function
+---@param ... any arguments for `f`
+---@return any ... what `f` returns
+function testing.assert_checkpoints(f, ...)
+  argument.check_callable(f, 1, "xio.testing.assert_checkpoints")
+  core.enter("xio.testing.assert_checkpoints")
+  local suspended, results = watch(f, ...)
+  if not suspended then
+    argument.misuse("xio.testing.assert_checkpoints: no checkpoint was met")
+  end
+  return table.unpack(results, 1, results.n)
+end
+
+--- Calls `f(...)` and raises if the task met a checkpoint in it, also one at which it need
+--- not wait. Errors of `f` pass through.
+---@param f function
+---@param ... any arguments for `f`
+---@return any ... what `f` returns
+function testing.assert_no_checkpoints(f, ...)
+  argument.check_callable(f, 1, "xio.testing.assert_no_checkpoints")
+  core.enter("xio.testing.assert_no_checkpoints")
+  local suspended, results = watch(f, ...)
+  if suspended then
+    argument.misuse("xio.testing.assert_no_checkpoints: a checkpoint was met")
+  end
+  return table.unpack(results, 1, results.n)
+end
+
+-- -- order ------------------------------------------------------------------------------
+
+-- A sequencer: `points`, an event for each point that is waited for or has come; `claimed`,
+-- the points that somebody is or was at; `broken`, the point whose waiter was cancelled.
+
+local function event_of(sequencer, point)
+  local event = sequencer.points[point]
+  if not event then
+    event = core.event()
+    sequencer.points[point] = event
+  end
+  return event
+end
+
+local function break_at(sequencer, point)
+  if sequencer.broken then return end
+  sequencer.broken = point
+  for _, event in pairs(sequencer.points) do event:set() end
+end
+
+local function check_unbroken(sequencer)
+  if sequencer.broken then
+    argument.misuse(("xio.testing.sequencer: broken: the task that waited at point %d was "
+      .. "cancelled"):format(sequencer.broken))
+  end
+end
+
+-- Closing it ends the point, and the next one comes.
+local point_type = {
+  __name = "xio.SequencerPoint",
+  __close = function(at)
+    if at.ended then return end
+    at.ended = true
+    event_of(at.sequencer, at.point + 1):set()
+  end,
+}
+
+-- Notes, by <close>, that a task was cancelled before its point came.
+local arrival_type = {
+  __close = function(arrival)
+    if not arrival.come then break_at(arrival.sequencer, arrival.point) end
+  end,
+}
+
+local function wait_for_point(sequencer, point)
+  local arrival <close> = setmetatable({ sequencer = sequencer, point = point }, arrival_type)
+  event_of(sequencer, point):wait()
+  arrival.come = true
+end
+
+local function run_point(at, f, ...)
+  local _at <close> = at
+  return f(...)
+end
+
+local function enter_point(sequencer, point, f, ...)
+  local name = "xio.testing.sequencer"
+  if math.type(point) ~= "integer" or point < 0 then
+    argument.misuse(("bad argument #1 to '%s' (integer of at least 0 expected, got %s)")
+      :format(name, tostring(point)))
+  end
+  if f ~= nil then argument.check_callable(f, 2, name) end
+  core.enter(name)
+  if sequencer.claimed[point] then
+    argument.misuse(("%s: a task is or was at point %d already"):format(name, point))
+  end
+  check_unbroken(sequencer)
+  sequencer.claimed[point] = true
+  wait_for_point(sequencer, point)
+  check_unbroken(sequencer)
+  local at = setmetatable({ sequencer = sequencer, point = point }, point_type)
+  if f == nil then return at end
+  return run_point(at, f, ...)
+end
+
+local sequencer_type = { __name = "xio.Sequencer", __metatable = false, __call = enter_point }
+
+--- Makes a sequencer, which brings points in several tasks into one order.
+---
+--- `local _ <close> = sequencer(n)`: waits for point `n` to come, and lets the next one come
+--- at the end of the block. `sequencer(n, f, ...)` does so around a call of `f`, and returns
+--- its results. Points count from 0; each is used once, which a second use raises. A
+--- checkpoint. Cancelled while it waits, it raises, and the sequence is broken: all others
+--- that wait, and all later uses, raise that.
+---@return fun(point: integer, f?: function, ...: any): any
+function testing.sequencer()
+  local sequencer = { points = {}, claimed = {}, broken = false }
+  event_of(sequencer, 0):set()
+  return setmetatable(sequencer, sequencer_type)
+end
+
+-- -- busted -----------------------------------------------------------------------------
+
+local BODIES = { "it", "spec", "test" }
+local HOOKS = {
+  "before_each", "after_each", "setup", "teardown", "lazy_setup", "lazy_teardown",
+  "strict_setup", "strict_teardown",
+}
+
+-- Makes of a function one that runs as a task.
+local function as_task(options, f)
+  if type(f) ~= "function" then return f end
+  return function(...)
+    if not options and core.in_task() then return f(...) end
+    return core.run(options or {}, f, ...)
+  end
+end
+
+-- Puts versions that run their functions as tasks in the place of busted's own. They end in
+-- a tail call: busted looks at its caller for the place of a spec.
+local function wrap_all(environment, original, options)
+  for _, name in ipairs(BODIES) do
+    local register = original[name]
+    environment[name] = function(title, f) return register(title, as_task(options, f)) end
+  end
+  for _, name in ipairs(HOOKS) do
+    local register = original[name]
+    environment[name] = function(f) return register(as_task(options, f)) end
+  end
+end
+
+-- The environment that busted has given to the spec file which calls, or nil.
+local function environment_of_spec()
+  for level = 3, math.huge do
+    local info = debug.getinfo(level, "f")
+    if not info then return nil end
+    for i = 1, math.huge do
+      local name, value = debug.getupvalue(info.func, i)
+      if not name then break end
+      if name == "_ENV" and value ~= _G then return value end
+    end
+  end
+end
+
+--- Makes tasks of busted's bodies: of each `it`, and of each hook (`before_each`, `setup` …)
+--- that is defined later. Called in a spec file it counts for that file; called in a helper
+--- (`busted --helper`), for all files.
+---
+--- Each body and each hook is the main task of a run of its own; where a task is running
+--- already, as under the interpreter, a body without `options` just runs. `options` are those
+--- of xio.run, such as `{ clock = "virtual" }`.
+---@param options? table
+function testing.busted(options)
+  local busted = package.loaded.busted
+  if not busted then argument.misuse("xio.testing.busted: busted is not running") end
+  if options ~= nil and type(options) ~= "table" then
+    argument.fail(1, "xio.testing.busted", "table", options)
+  end
+  local environment = environment_of_spec()
+  if environment then
+    wrap_all(environment, busted, options)
+    return
+  end
+  busted.subscribe({ "file", "start" }, function(file)
+    file.env = file.env or {}
+    wrap_all(file.env, busted, options)
+  end)
+end
+
+--- A pair of connected streams in memory: see xio.memory_stream.
+function testing.pair(options)
+  return require("xio.memory_stream").pair(options)
 end
 
 return testing

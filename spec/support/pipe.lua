@@ -1,4 +1,9 @@
--- Real pipes between io files of this process, and scratch files. Nothing here starts a task.
+-- Real pipes between io files of this process, scratch files, and what specs on descriptors
+-- ask of them.
+
+local assert = require "luassert"
+local support = require "spec.support"
+local xio = require "xio"
 
 local pipe = {}
 
@@ -30,6 +35,37 @@ function pipe.file(content)
   file:write(content)
   file:seek("set")
   return file
+end
+
+--- Runs `f(reader, writer)` by `runner` (support.run), and closes both ends afterwards.
+function pipe.with(f, runner)
+  local reader, writer = pipe.open()
+  local ok, err = pcall(runner or support.run, function() return f(reader, writer) end)
+  if io.type(reader) == "file" then reader:close() end
+  if io.type(writer) == "file" then writer:close() end
+  if not ok then error(err, 0) end
+end
+
+--- Fills the pipe under `writer`; how many bytes it took. Call it in a task.
+function pipe.fill(writer)
+  local ready <close> = xio.fd(writer)
+  local sum = 0
+  while ready:writable(0) do
+    sum = sum + assert(xio.write(writer, ("f"):rep(4096)))
+  end
+  return sum
+end
+
+--- Checks the failure that the results of a call tell of: nil, an xio.Error, its code.
+-- Returns the fourth result.
+function pipe.refused(code, op, ...)
+  local value, err, given = ...
+  assert.is_nil(value)
+  assert.equal(xio.Error, getmetatable(err))
+  assert.same({ code, code, op }, { given, err.code, err.op })
+  support.mentions(tostring(err), op, code)
+  assert.equal(tostring(err) .. "!", err .. "!")
+  return select(4, ...)
 end
 
 return pipe

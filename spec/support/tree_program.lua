@@ -6,7 +6,7 @@
 local program = {}
 
 local NAMES = 6
-local OPERATIONS_MAX, DEPTH_MAX = 60, 7
+local OPERATIONS_MAX, DEPTH_MAX = 100, 7
 
 --- A function that gives integers from 1 to n, by seed.
 local function random_by(seed)
@@ -21,9 +21,9 @@ end
 
 -- How often each operation is chosen, in parts of the sum.
 local WEIGHTS = {
-  sleep = 14, checkpoint = 6, yield = 2, forever = 2, check = 1, fail = 5,
+  sleep = 16, checkpoint = 6, yield = 2, forever = 2, check = 1, fail = 3,
   cancel = 7, deadline = 3, set_shield = 3, await = 4, wait = 2,
-  spawn = 14, start = 5, group = 9, gather = 2, scope = 5, new_scope = 3, move_on = 5,
+  spawn = 24, start = 6, group = 8, gather = 2, scope = 5, new_scope = 3, move_on = 5,
   fail_after = 4, shield = 3, cleanup = 2, protect = 5, isolate = 3, generator = 4, close = 6,
 }
 
@@ -76,7 +76,7 @@ end
 
 function Maker:block(depth)
   local block = {}
-  for i = 1, self.random(depth <= 1 and 8 or 4) do block[i] = self:operation(depth) end
+  for i = 1, self.random(depth <= 2 and 6 or 4) do block[i] = self:operation(depth) end
   return block
 end
 
@@ -105,7 +105,7 @@ function fill.spawn(maker, operation)
   operation.name = maker:name()
   operation.daemon = maker:chance(10)
   -- into which group: the innermost, one met before, or the root's
-  operation.into = ({ "innermost", "innermost", "innermost", "named", "root" })[maker.random(5)]
+  operation.into = ({ "named", "named", "root" })[maker.random(14)] or "innermost"
   operation.group = maker:name()
 end
 
@@ -159,15 +159,33 @@ function fill.close(maker, operation, depth)
   operation.shielded = maker:chance(50)
 end
 
+-- The main task: groups that mostly keep their errors to themselves, with something between.
+local function main_block(maker)
+  local block = {}
+  for i = 1, 2 + maker.random(6) do
+    maker.left = maker.random(OPERATIONS_MAX)
+    local group = { op = "group", body = maker:block(1) }
+    fill.group(maker, group)
+    if maker:chance(90) then
+      block[#block + 1] = { op = "isolate", body = { group } }
+    else
+      block[#block + 1] = group
+    end
+    if maker:chance(30) then block[#block + 1] = maker:operation(DEPTH_MAX - 1) end
+    block[#block + 1] = i % 2 == 0 and { op = "sleep", time = maker:time(3) } or nil
+  end
+  return block
+end
+
 --- The program of `seed`.
 -- @treturn table `body`, a block for the main task, and `options` for xio.run
 function program.make(seed)
   local random = random_by(seed)
-  local maker = setmetatable({ random = random, left = OPERATIONS_MAX }, Maker)
+  local maker = setmetatable({ random = random, left = 0 }, Maker)
   local options = { clock = "virtual", signals = false, grace = maker:time(4) }
   if maker:chance(50) then options.seed = seed end
   options.errors = ({ "auto", "auto", "first", "group" })[random(4)]
-  return { body = maker:block(0), options = options }
+  return { body = main_block(maker), options = options }
 end
 
 return program

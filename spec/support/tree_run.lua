@@ -130,29 +130,20 @@ local function least_deadline(region)
   return least
 end
 
---- Nobody could be woken: the runtime cancels everything, and then lifts all shields.
-local function is_deadlock(err)
-  return err.source == "failure" and err.reason == nil
-end
-
---- Compares what xio says of the task's scopes with the model.
+--- Compares what xio says of the task's scopes with the model. Where nobody can be woken,
+-- the runtime cancels everything and then lifts all shields: that is told apart at the end,
+-- by the error of the run.
 local function look(me)
   local run = me.run
-  if run.deadlocked then return end
+  if run.maybe_deadlock then return end
   local model, real = is_cancelled(me.region), xio.cancelled()
-  if real then
-    local ok, err = pcall(xio.check)
-    if ok then return fault(run, "cancelled, but check returns") end
-    if is_deadlock(err) then
-      run.deadlocked = true
-      return
-    end
-  end
+  if real and pcall(xio.check) then return fault(run, "cancelled, but check returns") end
   if model == nil then return end
-  if model ~= real then
-    return fault(run, "task %d is %scancelled at %g", me.id, real and "" or "not ", xio.now())
-  end
-  if not real and xio.deadline() ~= least_deadline(me.region) then
+  if real and not model then
+    run.maybe_deadlock = ("task %d is cancelled at %g"):format(me.id, xio.now())
+  elseif model and not real then
+    fault(run, "task %d is not cancelled at %g", me.id, xio.now())
+  elseif not real and xio.deadline() ~= least_deadline(me.region) then
     fault(run, "task %d: deadline %g in place of %g", me.id, xio.deadline(),
       least_deadline(me.region))
   end
@@ -356,7 +347,7 @@ function operations.start(me, operation)
       run.named.task[operation.name] = record
       note(child, "is being started")
     end)
-    if not operation.starts then return end
+    if not operation.starts then return record end
     record.ended = false
     started(record)
     return run_task(run, group, record, operation.rest)
@@ -544,7 +535,14 @@ function Run:root_failed()
   return false
 end
 
-local function check_end(run)
+local function check_end(run, result)
+  local deadlock = false
+  each_part(result, function(part)
+    if type(part) == "table" and part.code == "EDEADLK" and part.op == "run" then
+      deadlock = true
+    end
+  end)
+  if run.maybe_deadlock and not deadlock then fault(run, "%s", run.maybe_deadlock) end
   check_ended(run, run.root.records, "its run")
   for _, err in ipairs(run.errors) do
     if not err.found then fault(run, "%s is lost", err) end
@@ -565,7 +563,7 @@ function tree.run(program)
     return run_task(run, run.root, record, program.body)
   end)
   if not ok then observe(run, err) end
-  check_end(run)
+  check_end(run, not ok and err or nil)
   return run.fault, run.log
 end
 

@@ -8,8 +8,7 @@ static int64_t limit_ns; /* of waits; 0: none */
 
 static bool wait_for_it(ctask *self) {
   if (event.is_set) return true;
-  int64_t at =
-      limit_ns == 0 ? XIO_NEVER : xio_clock_after(&world.loop->clock, limit_ns);
+  int64_t at = limit_ns == 0 ? XIO_NEVER : xio_clock_after(&world.loop->clock, limit_ns);
   assert_int_equal(xio_event_wait(&event, &self->core, at), XIO_OK);
   return false;
 }
@@ -218,7 +217,7 @@ static void no_memory_for_a_limit_parks_nothing(void **state) {
   xio_runqueue queue;
   xio_task task;
   xio_event_init(&event, NULL);
-  memory.fail_at = 1;
+  counting_fail(&memory, COUNTING_FROM, 1);
   xio_clock_init(&clock, counting_allocator(&memory), true);
   xio_runqueue_init(&queue, &clock);
   xio_task_init(&task, &queue, NULL);
@@ -226,6 +225,7 @@ static void no_memory_for_a_limit_parks_nothing(void **state) {
   assert_int_equal(task.wait.state, XIO_WAIT_IDLE);
   assert_true(xio_list_empty(&event.waiters));
   xio_clock_deinit(&clock);
+  assert_true(counting_clean(&memory));
 }
 
 int main(void) {

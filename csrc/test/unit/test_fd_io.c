@@ -32,7 +32,7 @@ static void assert_reads(int number, const char *text) {
 
 /* Fills what `number` writes to, as its kernel lets us without waiting. */
 static int64_t fill(int number) {
-  static char bytes[32 * 1024];
+  static char bytes[40 * 1000]; /* does not divide what a pipe holds */
   int64_t sum = 0;
   for (;;) {
     int64_t count = xio_fd_write(number, bytes, sizeof bytes);
