@@ -32,6 +32,8 @@ static void end_process(int signum) {
   raise(signum);
 }
 
+enum { SIGNALS_TO_END = 3 };
+
 static void on_signal(uv_signal_t *handle, int signum) {
   xio_signal_watch *watch = handle->data;
   xio_signals *signals = watch->owner;
@@ -52,10 +54,34 @@ static void on_signal(uv_signal_t *handle, int signum) {
   }
 }
 
+/* What runs in signal context: how many signals came since a loop began to listen, and
+ * libuv's handler. */
+static volatile sig_atomic_t signals_seen;
+static void (*volatile uv_handler)(int);
+
+static void count_signal(int signum) {
+  if (signals_seen < SIGNALS_TO_END) signals_seen++;
+  if (signals_seen == SIGNALS_TO_END) end_process(signum);
+  void (*handler)(int) = uv_handler;
+  if (handler != NULL) handler(signum);
+}
+
+/* Puts count_signal before libuv's handler. */
+static void count_first(int signum) {
+  struct sigaction action;
+  sigaction(signum, NULL, &action);
+  if ((action.sa_flags & SA_SIGINFO) != 0 || action.sa_handler == count_signal) return;
+  uv_handler = action.sa_handler;
+  action.sa_handler = count_signal;
+  sigaction(signum, &action, NULL);
+}
+
 static int start(xio_signal_watch *watch) {
   if (!watch->wanted || watch->started) return XIO_OK;
   int status = uv_signal_start(&watch->handle, on_signal, watch->signum);
   watch->started = status == 0;
+  if (watch->started) count_first(watch->signum);
+  signals_seen = 0;
   return status;
 }
 

@@ -3,8 +3,10 @@
  * The first signal cancels the root scope; shields hold, so that cleanup runs, until the
  * grace is over or a second signal comes; a third ends the process by that signal. The
  * dispositions found are put back exactly when the signals are closed. Of nested loops only
- * the innermost listens: the outer one pauses. libuv's own handler, which only writes to a
- * pipe, is what runs in signal context. Owner: who opened it; heap memory, freed when libuv
+ * the innermost listens: the outer one pauses. In signal context a handler counts, and passes
+ * on to libuv's, which only writes to a pipe: the count lets a third signal end the process
+ * also where a task never comes back to the loop. It is the one global variable of the core,
+ * as dispositions are the process's. Owner: who opened it; heap memory, freed when libuv
  * has let go of the handles. Loop's thread, which must be the process's main thread unless
  * the host says otherwise. Not here: listening for signals in general. */
 #ifndef XIO_CORE_SIGNAL_H
