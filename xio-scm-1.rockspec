@@ -32,6 +32,7 @@ build = {
     ["xio.gsub"] = "lua/xio/gsub.lua",
     ["xio"] = "lua/xio/init.lua",
     ["xio.map"] = "lua/xio/map.lua",
+    ["xio.memory_stream"] = "lua/xio/memory_stream.lua",
     ["xio.repl"] = "lua/xio/repl.lua",
     ["xio.require"] = "lua/xio/require.lua",
     ["xio.scope_group"] = "lua/xio/scope_group.lua",

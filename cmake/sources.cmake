@@ -82,6 +82,7 @@ set(XIO_LUA_MODULES
   lua/xio/gsub.lua
   lua/xio/init.lua
   lua/xio/map.lua
+  lua/xio/memory_stream.lua
   lua/xio/repl.lua
   lua/xio/require.lua
   lua/xio/scope_group.lua

@@ -108,6 +108,8 @@ describe("xio.any", function()
       support.misuse(function() xio.any() end, "any", "function")
       support.misuse(function() xio.any(print, "x") end, "any", "#2")
     end)
-    support.misuse(function() xio.any(print) end, "any", "xio.run")
+    if not support.in_task() then
+      support.misuse(function() xio.any(print) end, "any", "xio.run")
+    end
   end)
 end)

@@ -1,3 +1,4 @@
+-- luacheck: ignore 512 (loops that are left at once are the subject)
 -- xio.as_completed: results as they come, in a for loop that may be left at any time.
 
 local xio = require "xio"
@@ -333,6 +334,8 @@ describe("xio.as_completed", function()
       support.misuse(function() xio.as_completed() end, "as_completed", "list")
       support.misuse(function() xio.as_completed { print, 1 } end, "as_completed", "#2")
     end)
-    support.misuse(function() xio.as_completed { print } end, "as_completed", "xio.run")
+    if not support.in_task() then
+      support.misuse(function() xio.as_completed { print } end, "as_completed", "xio.run")
+    end
   end)
 end)

@@ -180,6 +180,8 @@ describe("xio.each", function()
       support.misuse(function() xio.each(print) end, "each", "#2", "function")
       support.misuse(function() xio.each(print, print, { limit = 0 }) end, "each", "limit")
     end)
-    support.misuse(function() xio.each(print, print) end, "each", "xio.run")
+    if not support.in_task() then
+      support.misuse(function() xio.each(print, print) end, "each", "xio.run")
+    end
   end)
 end)

@@ -193,7 +193,7 @@ describe("a limiter", function()
     end)
   end)
 
-  it("SYN-27 is acquired without a switch where it can be, but not under a cancellation", function()
+  it("SYN-27 is acquired without a switch where possible, but not under a cancellation", function()
     run(function()
       local limiter, ran, rounds = xio.limiter(1), false, 0
       xio.spawn(function() ran = true end)

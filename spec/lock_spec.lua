@@ -87,7 +87,7 @@ describe("a lock", function()
     end)
   end)
 
-  it("SYN-27 is acquired without a switch where it is free, but not under a cancellation", function()
+  it("SYN-27 is acquired without a switch where free, but not under a cancellation", function()
     run(function()
       local lock, ran = xio.lock(), false
       xio.spawn(function() ran = true end)
@@ -288,10 +288,9 @@ end)
 describe("a lock whose owner has ended", function()
   it("SYN-11 is broken for those who wait, and who come later", function()
     run(function()
-      local lock = xio.lock()
       local failed = 0
       for _, leave in ipairs { "return", "error", "cancel" } do
-        lock = xio.lock()
+        local lock = xio.lock()
         local owner = xio.spawn(function()
           xio.isolate(function()
             xio.group(function(g)

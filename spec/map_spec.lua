@@ -161,6 +161,8 @@ describe("xio.map", function()
         support.misuse(function() xio.map({ 1 }, print, { limit = limit }) end, "map", "limit")
       end
     end)
-    support.misuse(function() xio.map({ 1 }, print) end, "map", "xio.run")
+    if not support.in_task() then
+      support.misuse(function() xio.map({ 1 }, print) end, "map", "xio.run")
+    end
   end)
 end)

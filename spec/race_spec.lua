@@ -168,6 +168,8 @@ describe("xio.race", function()
       xio.sleep(1)
       assert.is_false(started)
     end)
-    support.misuse(function() xio.race(print) end, "race", "xio.run")
+    if not support.in_task() then
+      support.misuse(function() xio.race(print) end, "race", "xio.run")
+    end
   end)
 end)

@@ -141,7 +141,9 @@ describe("xio.scope_group", function()
 
   it("E5 refuses wrong use", function()
     local group = xio.scope_group()
-    support.misuse(function() group:run(print) end, "scope_group:run", "xio.run")
+    if not support.in_task() then
+      support.misuse(function() group:run(print) end, "scope_group:run", "xio.run")
+    end
     run(function()
       support.misuse(function() group:run() end, "scope_group:run", "#1", "function")
       support.misuse(function() group.run(print) end, "scope_group:run")

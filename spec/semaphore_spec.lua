@@ -122,7 +122,7 @@ describe("a semaphore", function()
     end)
   end)
 
-  it("SYN-27 is acquired without a switch where it can be, but not under a cancellation", function()
+  it("SYN-27 is acquired without a switch where possible, but not under a cancellation", function()
     run(function()
       local semaphore, ran, over, rounds = xio.semaphore(1), false, false, 0
       xio.spawn(function() ran = true end)

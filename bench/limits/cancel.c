@@ -3,10 +3,10 @@
  *   cancel SECONDS N
  *
  * N coroutines, the same in every batch. Each runs, under a protected call of its own, a
- * Lua function that calls a C function that yields. Timed is what follows: each is resumed,
- * the continuation of the C function raises a value that needs no memory, the protected
- * call catches it, and the coroutine ends. Missing of a real cancellation: finding the
- * tasks, queueing them, telling the group.
+ * Lua function that calls a C function that yields. Timed is what follows: each is
+ * resumed, the continuation of the C function raises a value that needs no memory, the
+ * protected call catches it, and the coroutine ends. Missing of a real cancellation:
+ * finding the tasks, queueing them, telling the group.
  *
  * Stack of the main state: 1 the table of coroutines, 2 the Lua function, 3 `block`.
  */

@@ -1,7 +1,7 @@
 /* alloc: where memory comes from. An allocator has the shape of lua_Alloc, so that a
- * runtime on a Lua state takes its memory from that state's own function. Whoever makes an
- * object stores the allocator and frees with the same one. Not thread-safe beyond what the
- * given function is. */
+ * runtime on a Lua state takes its memory from that state's own function. Whoever makes
+ * an object stores the allocator and frees with the same one. Not thread-safe beyond what
+ * the given function is. */
 #ifndef XIO_ALLOC_H
 #define XIO_ALLOC_H
 

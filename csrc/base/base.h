@@ -20,7 +20,8 @@
 
 /* Ends the process after a broken invariant, as a debugger expects it (a trap). `what` is
  * the broken condition as text, kept in a register for whoever reads the core dump. */
-__attribute__((noreturn, cold)) void xio_panic(const char *what, const char *file, int line);
+__attribute__((noreturn, cold)) void xio_panic(const char *what, const char *file,
+                                               int line);
 
 #define XIO_ASSERT(cond) \
   (XIO_LIKELY(cond) ? (void)0 : xio_panic(#cond, __FILE__, __LINE__))

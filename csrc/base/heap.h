@@ -1,9 +1,9 @@
-/* heap: a 4-ary min-heap of (key, item) with the keys inline. Equal keys leave in the order
- * in which they were put in. Each item is told its index through the `moved` member of an
- * xio_heap_item, so that it can be removed in O(log n); appending the largest key is O(1).
- * Room may be reserved ahead, so that a later insertion cannot fail. Owner: whoever embeds
- * it. Invariant (xio_heap_valid): no key is smaller than its parent's, and each item's
- * index names its own entry. */
+/* heap: a 4-ary min-heap of (key, item) with the keys inline. Equal keys leave in the
+ * order in which they were put in. Each item is told its index through the `moved` member
+ * of an xio_heap_item, so that it can be removed in O(log n); appending the largest key
+ * is O(1). Room may be reserved ahead, so that a later insertion cannot fail. Owner:
+ * whoever embeds it. Invariant (xio_heap_valid): no key is smaller than its parent's, and
+ * each item's index names its own entry. */
 #ifndef XIO_HEAP_H
 #define XIO_HEAP_H
 
@@ -43,8 +43,8 @@ void xio_heap_unreserve(xio_heap *heap);
 /* Puts `item`, which is in no heap, in under `key`, using a promise made before. */
 void xio_heap_insert_reserved(xio_heap *heap, xio_heap_item *item, int64_t key);
 
-/* Takes `item`, which is in this heap, out again and gives its promise back to the caller:
- * it may be inserted again, or the promise unreserved. */
+/* Takes `item`, which is in this heap, out again and gives its promise back to the
+ * caller: it may be inserted again, or the promise unreserved. */
 void xio_heap_remove(xio_heap *heap, xio_heap_item *item);
 
 /* The item with the least key, or NULL; `*key` is set when there is one. */

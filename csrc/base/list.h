@@ -1,5 +1,6 @@
-/* list: an intrusive doubly linked ring. A head is a node of its own; a node that is in no
- * list links to itself, so that removing it twice is harmless. No function allocates. */
+/* list: an intrusive doubly linked ring. A head is a node of its own; a node that is in
+ * no list links to itself, so that removing it twice is harmless. No function
+ * allocates. */
 #ifndef XIO_LIST_H
 #define XIO_LIST_H
 

@@ -1,9 +1,9 @@
 /* main: the interpreter `xio`.
  *
- * Does what `lua` does, with the program as the main task of one xio.run. One process, one
- * Lua state, one thread. The parts: options (the command line), setup (the state), program
- * (what is run, in which order), report (uncaught errors and the end), exit (os.exit); the
- * prompt is the Lua module xio.repl. */
+ * Does what `lua` does, with the program as the main task of one xio.run. One process,
+ * one Lua state, one thread. The parts: options (the command line), setup (the state),
+ * program (what is run, in which order), report (uncaught errors and the end), exit
+ * (os.exit); the prompt is the Lua module xio.repl. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdlib.h>

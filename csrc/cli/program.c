@@ -110,8 +110,8 @@ static int push_script(lua_State *L, const xio_program *program) {
   return check_loaded(L, luaL_loadfile(L, NULL));
 }
 
-/* Pushes the function of the module xio.repl, which is loaded once: it keeps what was read
- * ahead. */
+/* Pushes the function of the module xio.repl, which is loaded once: it keeps what was
+ * read ahead. */
 static void push_repl(lua_State *L) {
   static const char repl_key = 0;
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &repl_key) != LUA_TNIL) return;
@@ -156,7 +156,8 @@ static int push_next(lua_State *L, xio_program *program) {
   return count;
 }
 
-/* A call has returned: its result, at the top, is a library to keep in a global, if any. */
+/* A call has returned: its result, at the top, is a library to keep in a global, if
+ * any. */
 static void finish_call(lua_State *L, xio_program *program) {
   program->in_session = false;
   const char *argument = program->library;

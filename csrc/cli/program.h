@@ -1,8 +1,8 @@
 /* program: what the interpreter runs, as the main task of one xio.run.
  *
- * LUA_INIT, the options -e, -l and -W in their order, the script, and the prompt, one after
- * the other in the same coroutine, so that each may wait. A program belongs to main(),
- * which keeps it until the Lua state is closed; the state knows its address. */
+ * LUA_INIT, the options -e, -l and -W in their order, the script, and the prompt, one
+ * after the other in the same coroutine, so that each may wait. A program belongs to
+ * main(), which keeps it until the Lua state is closed; the state knows its address. */
 #ifndef XIO_CLI_PROGRAM_H
 #define XIO_CLI_PROGRAM_H
 
@@ -34,9 +34,9 @@ void xio_program_init(xio_program *program, const xio_options *options, bool on_
 /* Whether the prompt will be shown. */
 bool xio_program_is_interactive(const xio_program *program);
 
-/* Pushes the main function, for xio.run: it takes and returns nothing, may wait, and raises
- * what the program raises. It runs what is left of `program`: where an error, of a task in
- * the background, has ended a session at the prompt, that is a new session. */
+/* Pushes the main function, for xio.run: it takes and returns nothing, may wait, and
+ * raises what the program raises. It runs what is left of `program`: where an error, of a
+ * task in the background, has ended a session at the prompt, that is a new session. */
 void xio_program_push(lua_State *L, xio_program *program);
 
 #endif

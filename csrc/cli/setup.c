@@ -51,9 +51,9 @@ static bool push_prefix(lua_State *L) {
   return true;
 }
 
-/* Adds the templates at the top of the stack, which are popped, to a field of `package` that
- * is below them: behind Lua's default templates, where those are part of it at all, so that
- * an environment variable keeps its say. */
+/* Adds the templates at the top of the stack, which are popped, to a field of `package`
+ * that is below them: behind Lua's default templates, where those are part of it at all,
+ * so that an environment variable keeps its say. */
 static void extend_path(lua_State *L, const char *field, const char *standard) {
   const char *own = lua_tostring(L, -1);
   if (strstr(standard, own) == NULL) {

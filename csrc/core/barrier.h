@@ -21,8 +21,8 @@ typedef struct xio_barrier {
 /* A barrier for `parties`, at least 1. */
 void xio_barrier_init(xio_barrier *barrier, int parties);
 
-/* The running task has arrived. True: it was the last, and all others are ready. False: it
- * is parked, and will be woken with its place as status. */
+/* The running task has arrived. True: it was the last, and all others are ready. False:
+ * it is parked, and will be woken with its place as status. */
 bool xio_barrier_arrive(xio_barrier *barrier, xio_task *task);
 
 /* Whether the invariant holds. */

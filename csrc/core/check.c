@@ -1,6 +1,6 @@
-/* check: see check.h. Counts made on a walk over the tree of scopes are compared with what
- * the run queue, the groups and the clock say: each live task is in exactly one of ready,
- * running, parked and held. */
+/* check: see check.h. Counts made on a walk over the tree of scopes are compared with
+ * what the run queue, the groups and the clock say: each live task is in exactly one of
+ * ready, running, parked and held. */
 #include "check.h"
 
 #include "fd.h"
@@ -68,8 +68,8 @@ static bool check_timer(checker *check, const xio_timer *timer) {
   return true;
 }
 
-/* The children name their parent; the host of a scope has at most one scope entered inside
- * it, and none inside its innermost. */
+/* The children name their parent; the host of a scope has at most one scope entered
+ * inside it, and none inside its innermost. */
 static bool check_children(checker *check, const xio_scope *scope) {
   uint32_t count = 0;
   uint32_t entered = 0;
@@ -93,7 +93,8 @@ static bool check_children(checker *check, const xio_scope *scope) {
   return true;
 }
 
-/* The timer of an entered scope: its deadline, while it is not cancelled; or its grace. */
+/* The timer of an entered scope: its deadline, while it is not cancelled; or its
+ * grace. */
 static bool check_scope_timer(checker *check, const xio_scope *scope) {
   if (!check_timer(check, &scope->timer)) return false;
   bool armed = xio_timer_armed(&scope->timer);
@@ -210,7 +211,8 @@ static bool check_joiners(checker *check, const xio_task *task) {
   return true;
 }
 
-/* A parked wait has ops and, under a cancellation, was told of it; any other has no timer. */
+/* A parked wait has ops and, under a cancellation, was told of it; any other has no
+ * timer. */
 static bool check_wait(checker *check, const xio_task *task) {
   const xio_wait *wait = &task->wait;
   EXPECT(wait->queue == &check->loop->queue && wait->self.wait == wait,

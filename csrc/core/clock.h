@@ -1,10 +1,11 @@
 /* clock: the time of one loop, and the timers that wait for it.
  *
- * Time is int64 nanoseconds on a monotonic clock: the operating system's, or a virtual one
- * that stands still until somebody moves it. A timer lives inside whatever waits (a wait
- * record, a scope) and is owned by it; the clock only knows it while it is armed. Timers of
- * one instant fire in the order of their arming. All functions belong to the loop's thread.
- * Not here: when time is looked at, and the uv_timer that wakes a sleeping loop (loop.c). */
+ * Time is int64 nanoseconds on a monotonic clock: the operating system's, or a virtual
+ * one that stands still until somebody moves it. A timer lives inside whatever waits (a
+ * wait record, a scope) and is owned by it; the clock only knows it while it is armed.
+ * Timers of one instant fire in the order of their arming. All functions belong to the
+ * loop's thread. Not here: when time is looked at, and the uv_timer that wakes a sleeping
+ * loop (loop.c). */
 #ifndef XIO_CORE_CLOCK_H
 #define XIO_CORE_CLOCK_H
 
@@ -62,14 +63,15 @@ static inline bool xio_timer_armed(const xio_timer *timer) {
 /* Makes sure that arming `timer` once cannot fail. XIO_ENOMEM: nothing has changed. */
 int xio_timer_reserve(xio_clock *clock, xio_timer *timer) XIO_WARN_UNUSED;
 
-/* Arms `timer`, or moves it, to fire at `at`. XIO_ENOMEM: nothing has changed; a timer that
- * is armed or reserved never fails. */
+/* Arms `timer`, or moves it, to fire at `at`. XIO_ENOMEM: nothing has changed; a timer
+ * that is armed or reserved never fails. */
 int xio_timer_arm(xio_clock *clock, xio_timer *timer, int64_t at) XIO_WARN_UNUSED;
 
 /* Disarms `timer`, if it is armed, and keeps what it needs to be armed again. */
 void xio_timer_suspend(xio_clock *clock, xio_timer *timer);
 
-/* Disarms `timer` and gives back what was reserved for it. Harmless when it is neither. */
+/* Disarms `timer` and gives back what was reserved for it. Harmless when it is
+ * neither. */
 void xio_timer_disarm(xio_clock *clock, xio_timer *timer);
 
 #endif

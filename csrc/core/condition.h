@@ -1,11 +1,11 @@
 /* condition: tasks wait, without the lock that they hold, until another holder of it says
  * that something has changed.
  *
- * Who notifies moves the first waiters over to the queue of the lock, in order: a task that
- * was notified waits for nothing but the lock, which it gets in its turn. From then on no
- * cancellation takes the notification away from it. A task that is cancelled, or whose time
- * is over, before it is notified has left the queue and passes nothing by; it has to get
- * the lock again all the same (xio_condition_resume).
+ * Who notifies moves the first waiters over to the queue of the lock, in order: a task
+ * that was notified waits for nothing but the lock, which it gets in its turn. From then
+ * on no cancellation takes the notification away from it. A task that is cancelled, or
+ * whose time is over, before it is notified has left the queue and passes nothing by; it
+ * has to get the lock again all the same (xio_condition_resume).
  *
  * Owner: who embeds it; the lock must live as long. Waiters are plain waits only. One
  * thread. */
@@ -22,9 +22,9 @@ typedef struct xio_condition {
 void xio_condition_init(xio_condition *condition, xio_lock *lock);
 
 /* Releases the lock, which the running task owns, and parks the task until it is notified
- * and has the lock again: XIO_OK; or until `at` (XIO_NEVER: never): XIO_ETIMEDOUT; or until
- * it is cancelled. XIO_ENOMEM: it is not parked and has the lock. When it is resumed,
- * xio_condition_resume is called. */
+ * and has the lock again: XIO_OK; or until `at` (XIO_NEVER: never): XIO_ETIMEDOUT; or
+ * until it is cancelled. XIO_ENOMEM: it is not parked and has the lock. When it is
+ * resumed, xio_condition_resume is called. */
 int xio_condition_wait(xio_condition *condition, xio_task *task,
                        int64_t at) XIO_WARN_UNUSED;
 

@@ -2,8 +2,8 @@
  *
  * A slot is what a loop knows of a number. It is made when the number is first waited for
  * and lives as long as the poller, so that parked waits may point to it. `generation`
- * changes whenever the number turns out to stand for another open file than before; events
- * carry it, and those of a file that is gone from the number are passed over. */
+ * changes whenever the number turns out to stand for another open file than before;
+ * events carry it, and those of a file that is gone from the number are passed over. */
 #include "fd.h"
 
 #include <fcntl.h>
@@ -90,8 +90,8 @@ static uint32_t interests(const xio_fd_slot *slot) {
          (slot->waiting[XIO_FD_WRITE] != NULL ? interest(XIO_FD_WRITE) : 0);
 }
 
-/* The number does not stand for the file any more that it did: nobody would tell those who
- * wait for that one. */
+/* The number does not stand for the file any more that it did: nobody would tell those
+ * who wait for that one. */
 static void replace_file(xio_fd_slot *slot) {
   slot->added = false;
   slot->generation = ++slot->poller->generation;
@@ -99,8 +99,8 @@ static void replace_file(xio_fd_slot *slot) {
   wake(slot, XIO_FD_WRITE, XIO_EBADF);
 }
 
-/* Sets what the epoll set shall tell once of the number: the latest state of a file that is
- * ready already is told too. XIO_OK, or a status: EPERM for what is always ready. */
+/* Sets what the epoll set shall tell once of the number: the latest state of a file that
+ * is ready already is told too. XIO_OK, or a status: EPERM for what is always ready. */
 static int arm(xio_fd_slot *slot, uint32_t events) {
   int epoll = slot->poller->epoll;
   struct epoll_event event = {.events = events | EPOLLONESHOT};
@@ -180,8 +180,8 @@ static void close_poller(xio_loop_object *object) {
 }
 
 /* The loop's poller, made when first asked for. uv_poll_start may have to grow libuv's
- * table of descriptors, which aborts when memory is out: here that happens at most once in
- * the life of a loop. */
+ * table of descriptors, which aborts when memory is out: here that happens at most once
+ * in the life of a loop. */
 static int get_poller(xio_fd_poller **out, xio_loop *loop) {
   *out = loop->fds;
   if (loop->fds != NULL) return XIO_OK;
@@ -368,9 +368,9 @@ int xio_fd_ready(int number, xio_fd_side side) {
   return count != 0 ? XIO_OK : XIO_EAGAIN;
 }
 
-/* Sockets can be told with each call not to wait. For all else O_NONBLOCK would be needed,
- * and is not ours to set: it is read when poll says that it can be. That waits only where
- * another process takes the bytes of a shared pipe or terminal in between. */
+/* Sockets can be told with each call not to wait. For all else O_NONBLOCK would be
+ * needed, and is not ours to set: it is read when poll says that it can be. That waits
+ * only where another process takes the bytes of a shared pipe or terminal in between. */
 int64_t xio_fd_read(int number, void *bytes, size_t max) {
   for (;;) {
     ssize_t count = recv(number, bytes, max, MSG_DONTWAIT);

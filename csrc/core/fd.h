@@ -1,17 +1,18 @@
 /* fd: waiting until a descriptor can be read or written, and doing it without blocking.
  *
  * A descriptor belongs to whoever opened it: an io file, a foreign library, the shell. A
- * loop only watches its number. Nothing here duplicates it, since a duplicate would keep a
- * pipe open whose other end waits for our side to close (pclose, a peer that reads to the
- * end), and nothing changes its O_NONBLOCK, which belongs to the open file description and
- * so to other processes too.
+ * loop only watches its number. Nothing here duplicates it, since a duplicate would keep
+ * a pipe open whose other end waits for our side to close (pclose, a peer that reads to
+ * the end), and nothing changes its O_NONBLOCK, which belongs to the open file
+ * description and so to other processes too.
  *
- * libuv's own uv_poll_t on such a number would set O_NONBLOCK, and would abort the process
- * once the number was closed behind its back. So each loop that waits for descriptors has
- * one private epoll set, which libuv watches through one uv_poll_t; the numbers are in that
- * set, and what epoll refuses is a status. An interest is one-shot: it costs one epoll_ctl
- * per wait and leaves nothing armed that nobody waits for. epoll knows open files, not
- * numbers: that a number was closed, or is another file by now, shows exactly.
+ * libuv's own uv_poll_t on such a number would set O_NONBLOCK, and would abort the
+ * process once the number was closed behind its back. So each loop that waits for
+ * descriptors has one private epoll set, which libuv watches through one uv_poll_t; the
+ * numbers are in that set, and what epoll refuses is a status. An interest is one-shot:
+ * it costs one epoll_ctl per wait and leaves nothing armed that nobody waits for. epoll
+ * knows open files, not numbers: that a number was closed, or is another file by now,
+ * shows exactly.
  *
  * One reader and one writer may wait for a number at a time. The uv_poll_t is referenced
  * only while somebody waits. Invariants (check functions: xio_fd_valid): the count of
@@ -51,8 +52,8 @@ int xio_fd_verify(xio_fd *fd) XIO_WARN_UNUSED;
  * On error nothing was started. */
 int xio_fd_wait(xio_fd *fd, xio_fd_side side, xio_task *task, int64_t at) XIO_WARN_UNUSED;
 
-/* The same on a number as it is now, without registration; for callers that look the number
- * up each time. The loop remembers the number (64 bytes) until its end. */
+/* The same on a number as it is now, without registration; for callers that look the
+ * number up each time. The loop remembers the number (64 bytes) until its end. */
 int xio_fd_wait_number(xio_loop *loop, int number, xio_fd_side side, xio_task *task,
                        int64_t at) XIO_WARN_UNUSED;
 
@@ -63,8 +64,9 @@ bool xio_fd_waited(const xio_loop *loop, int number, xio_fd_side side);
  * system says. Needs no loop. */
 int xio_fd_ready(int number, xio_fd_side side) XIO_WARN_UNUSED;
 
-/* Reads 1 to `max` bytes, `max` not 0. Returns how many, XIO_EOF, XIO_EAGAIN when it would
- * have to wait, or a status of the system. Does not block (see fd.c for the one limit). */
+/* Reads 1 to `max` bytes, `max` not 0. Returns how many, XIO_EOF, XIO_EAGAIN when it
+ * would have to wait, or a status of the system. Does not block (see fd.c for the one
+ * limit). */
 int64_t xio_fd_read(int number, void *bytes, size_t max) XIO_WARN_UNUSED;
 
 /* Writes some of `count` bytes, not 0. Returns how many, XIO_EAGAIN, or a status of the
@@ -72,10 +74,10 @@ int64_t xio_fd_read(int number, void *bytes, size_t max) XIO_WARN_UNUSED;
  * fd.c for the one limit). */
 int64_t xio_fd_write(int number, const void *bytes, size_t count) XIO_WARN_UNUSED;
 
-/* Makes the descriptor under `file` go on where `file` stands: writes what it has buffered;
- * `before` reading, moves the offset of a regular file back to where it was read to. What
- * `file` has read ahead from a pipe or terminal stays its own. Writing may block, as stdio
- * does; no SIGPIPE is raised. XIO_OK or a status. */
+/* Makes the descriptor under `file` go on where `file` stands: writes what it has
+ * buffered; `before` reading, moves the offset of a regular file back to where it was
+ * read to. What `file` has read ahead from a pipe or terminal stays its own. Writing may
+ * block, as stdio does; no SIGPIPE is raised. XIO_OK or a status. */
 int xio_fd_flush(FILE *file, xio_fd_side before) XIO_WARN_UNUSED;
 
 /* The invariants above; O(numbers). */

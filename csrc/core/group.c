@@ -3,7 +3,8 @@
 
 #include "lock.h"
 
-/* The children themselves meet the cancellation; the host's wait stands until they ended. */
+/* The children themselves meet the cancellation; the host's wait stands until they
+ * ended. */
 static int abort_join(xio_wait *wait) {
   (void)wait;
   return XIO_EBUSY;

@@ -2,14 +2,15 @@
  *
  * A group is opened by a host task, whose body runs inside the group's scope; the root
  * group of a loop has no host. The first failure of a child, or of the body, cancels the
- * scope. When the body is over the host joins: it waits, uncancellably (cancellation reaches
- * the children through the scope tree), until no child lives. Daemons are cancelled when
- * only daemons are left. Under a limit, children beyond it are held and start in order.
+ * scope. When the body is over the host joins: it waits, uncancellably (cancellation
+ * reaches the children through the scope tree), until no child lives. Daemons are
+ * cancelled when only daemons are left. Under a limit, children beyond it are held and
+ * start in order.
  *
- * Owner: whoever embeds it, until it was closed. Failed children stay listed, in the order
- * of their failing, until the owner takes them: the error values are theirs. Invariants
- * (check.c): live = children of kind task in the scope's tree; started <= limit unless
- * children were started past it by start(). Loop's thread only. */
+ * Owner: whoever embeds it, until it was closed. Failed children stay listed, in the
+ * order of their failing, until the owner takes them: the error values are theirs.
+ * Invariants (check.c): live = children of kind task in the scope's tree; started <=
+ * limit unless children were started past it by start(). Loop's thread only. */
 #ifndef XIO_CORE_GROUP_H
 #define XIO_CORE_GROUP_H
 
@@ -24,17 +25,17 @@ typedef enum xio_group_state {
 struct xio_group {
   xio_scope scope;
   xio_runqueue *queue;
-  xio_task *host;     /* NULL: a root */
-  xio_wait *joiner;   /* of the host while it waits for the end */
-  xio_list failed;    /* own scopes of failed children, in the order of failing */
-  xio_list held;      /* waiters of children beyond the limit, in order of spawning */
-  uint32_t live;      /* children that have not ended */
-  uint32_t daemons;   /* of these: daemons */
-  uint32_t started;   /* of these: not held */
-  uint32_t limit;     /* children at once; 0: no limit */
-  uint32_t failures;  /* children that failed, also those already taken */
-  uint8_t state;      /* xio_group_state */
-  bool cut_short;     /* a child ended cancelled while the scope was effective */
+  xio_task *host;    /* NULL: a root */
+  xio_wait *joiner;  /* of the host while it waits for the end */
+  xio_list failed;   /* own scopes of failed children, in the order of failing */
+  xio_list held;     /* waiters of children beyond the limit, in order of spawning */
+  uint32_t live;     /* children that have not ended */
+  uint32_t daemons;  /* of these: daemons */
+  uint32_t started;  /* of these: not held */
+  uint32_t limit;    /* children at once; 0: no limit */
+  uint32_t failures; /* children that failed, also those already taken */
+  uint8_t state;     /* xio_group_state */
+  bool cut_short;    /* a child ended cancelled while the scope was effective */
 };
 
 typedef struct xio_spawn_opts {

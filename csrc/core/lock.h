@@ -5,10 +5,10 @@
  * whoever waits, or comes later, is told XIO_EOWNERDEAD, since what the lock protects was
  * left in an unknown state.
  *
- * Invariants (xio_lock_valid, and of all locks of a task xio_lock_held_valid): a lock with
- * waiters has an owner; it is in the list `locks` of its owner and of nobody else; a broken
- * one has neither. A lock belongs to who embeds it; tasks of several loops of one thread
- * may use it. One thread. */
+ * Invariants (xio_lock_valid, and of all locks of a task xio_lock_held_valid): a lock
+ * with waiters has an owner; it is in the list `locks` of its owner and of nobody else; a
+ * broken one has neither. A lock belongs to who embeds it; tasks of several loops of one
+ * thread may use it. One thread. */
 #ifndef XIO_CORE_LOCK_H
 #define XIO_CORE_LOCK_H
 
@@ -28,15 +28,17 @@ void xio_lock_init(xio_lock *lock);
 /* The memory of `lock` goes: its owner, if there is one, forgets it. Nobody waits. */
 void xio_lock_deinit(xio_lock *lock);
 
-/* Takes the lock for `task` where it is free. XIO_EBUSY: another task owns it; XIO_EDEADLK:
- * `task` itself does; XIO_EOWNERDEAD: it is broken. Only XIO_OK changes anything. */
+/* Takes the lock for `task` where it is free. XIO_EBUSY: another task owns it;
+ * XIO_EDEADLK: `task` itself does; XIO_EOWNERDEAD: it is broken. Only XIO_OK changes
+ * anything. */
 int xio_lock_try(xio_lock *lock, xio_task *task) XIO_WARN_UNUSED;
 
 /* Parks the running task until it is handed the lock, which another task owns; or until
  * that ends without releasing it: XIO_EOWNERDEAD. */
 void xio_lock_wait(xio_lock *lock, xio_task *task);
 
-/* The same where the task must have the lock again, so that no cancellation withdraws it. */
+/* The same where the task must have the lock again, so that no cancellation withdraws
+ * it. */
 void xio_lock_wait_again(xio_lock *lock, xio_task *task);
 
 /* Lets a parked wait, which is in no queue and has no time limit, go on as one of

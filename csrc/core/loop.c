@@ -11,12 +11,13 @@ enum {
 
 #define NS_PER_MS INT64_C(1000000)
 
-/* It may fire at the beginning of a uv_run that is to block: that must not block then, since
- * nothing would be left to end it. */
+/* It may fire at the beginning of a uv_run that is to block: that must not block then,
+ * since nothing would be left to end it. */
 static void on_uv_timer(uv_timer_t *timer) {
   xio_loop *loop = timer->data;
   loop->timer_at = XIO_NEVER;
-  if (uv_is_active((uv_handle_t *)&loop->prepare)) uv_stop(loop->uv); /* this uv_run only */
+  if (uv_is_active((uv_handle_t *)&loop->prepare))
+    uv_stop(loop->uv); /* this uv_run only */
 }
 
 static int open_uv(xio_loop *loop, uv_loop_t *host) {
@@ -112,7 +113,8 @@ static bool try_jump(xio_loop *loop) {
   return true;
 }
 
-/* Nothing is ready: wakes those who wait for just that, unless the system has something. */
+/* Nothing is ready: wakes those who wait for just that, unless the system has
+ * something. */
 static bool settle(xio_loop *loop) {
   xio_settlers *settlers = &loop->settlers;
   if (xio_list_empty(&settlers->immediate) && xio_list_empty(&settlers->cushioned)) {
@@ -143,8 +145,9 @@ static int wait_outside(xio_loop *loop, int64_t limit_at) {
   return XIO_OK;
 }
 
-/* Tasks are ready, so the system is polled only when a while has passed. Whether it has is
- * looked at less often while tasks are short, and at every turn while they are long. */
+/* Tasks are ready, so the system is polled only when a while has passed. Whether it has
+ * is looked at less often while tasks are short, and at every turn while they are
+ * long. */
 static void poll_sometimes(xio_loop *loop, uint32_t steps) {
   if (steps < loop->until_clock) {
     loop->until_clock -= steps;
@@ -304,8 +307,7 @@ static void abandon_tasks(xio_loop *loop) {
 
 static void close_objects(xio_loop *loop) {
   while (!xio_list_empty(&loop->objects)) {
-    xio_loop_object *object =
-        XIO_CONTAINER_OF(loop->objects.next, xio_loop_object, link);
+    xio_loop_object *object = XIO_CONTAINER_OF(loop->objects.next, xio_loop_object, link);
     object->close(object);
   }
 }

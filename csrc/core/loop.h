@@ -1,14 +1,14 @@
 /* loop: drives a tree of tasks on libuv until it has ended.
  *
- * A loop owns its clock, run queue and root group, and a uv_loop_t: its own, or its host's,
- * of which it then uses only handles that it made itself. Each round runs what is ready,
- * polls the operating system when nothing is, or when a while has passed, and fires timers.
- * A virtual clock jumps when nothing is ready, pollable or at work in another thread.
- * One uv_timer serves all timers; it is not referenced, so that uv_loop_alive() tells
- * whether anything outside could still wake a task.
+ * A loop owns its clock, run queue and root group, and a uv_loop_t: its own, or its
+ * host's, of which it then uses only handles that it made itself. Each round runs what is
+ * ready, polls the operating system when nothing is, or when a while has passed, and
+ * fires timers. A virtual clock jumps when nothing is ready, pollable or at work in
+ * another thread. One uv_timer serves all timers; it is not referenced, so that
+ * uv_loop_alive() tells whether anything outside could still wake a task.
  *
- * Owner: who called xio_loop_open; heap memory, freed by xio_loop_close once libuv has let
- * go of the handles. One thread. */
+ * Owner: who called xio_loop_open; heap memory, freed by xio_loop_close once libuv has
+ * let go of the handles. One thread. */
 #ifndef XIO_CORE_LOOP_H
 #define XIO_CORE_LOOP_H
 
@@ -27,10 +27,10 @@ struct xio_loop_object {
 };
 
 typedef struct xio_loop_opts {
-  xio_allocator alloc;  /* where all memory of the loop comes from */
-  uv_loop_t *uv;        /* the host's loop, or NULL for one of its own */
+  xio_allocator alloc; /* where all memory of the loop comes from */
+  uv_loop_t *uv;       /* the host's loop, or NULL for one of its own */
   bool virtual_clock;
-  bool seeded;          /* the order of ready tasks follows `seed` */
+  bool seeded; /* the order of ready tasks follows `seed` */
   uint64_t seed;
   void (*on_turn)(xio_loop *loop); /* NULL, or called after each turn: for checks */
 } xio_loop_opts;
@@ -47,14 +47,14 @@ struct xio_loop {
   int64_t timer_at;     /* when it is set to; XIO_NEVER: it is stopped */
   int64_t polled_at;    /* when the system was last polled */
   void (*on_turn)(xio_loop *loop);
-  uint32_t own_timers;  /* armed or reserved by nobody in the tree: the grace of signals */
-  uint32_t until_clock; /* resumes before the clock is looked at again */
-  uint32_t working;     /* operations at work in other threads */
-  uint32_t handles;     /* uv handles of ours that libuv still knows */
-  xio_list objects;     /* open xio_loop_objects */
+  uint32_t own_timers; /* armed or reserved by nobody in the tree: the grace of signals */
+  uint32_t until_clock;      /* resumes before the clock is looked at again */
+  uint32_t working;          /* operations at work in other threads */
+  uint32_t handles;          /* uv handles of ours that libuv still knows */
+  xio_list objects;          /* open xio_loop_objects */
   struct xio_fd_poller *fds; /* of fd.c; NULL while no descriptor was ever waited for */
   bool owns_uv;
-  uv_loop_t own_uv;     /* used when owns_uv; last, since it is large */
+  uv_loop_t own_uv; /* used when owns_uv; last, since it is large */
 };
 
 /* Opens a loop with an empty root group. XIO_ENOMEM, XIO_EINVAL or a status of libuv:
@@ -66,7 +66,8 @@ int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) XIO_WARN_UNUSED;
 int xio_loop_run(xio_loop *loop) XIO_WARN_UNUSED;
 
 /* One round: runs what is ready; where nothing is, first waits at most `timeout_ns` for
- * something. Returns whether any task lives; `*stalled` tells that nothing can wake them. */
+ * something. Returns whether any task lives; `*stalled` tells that nothing can wake
+ * them. */
 bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled);
 
 /* Takes what the system has ready now, without running any task. */
@@ -76,8 +77,8 @@ void xio_loop_poll(xio_loop *loop);
  * XIO_NEVER when only the operating system can tell. */
 int64_t xio_loop_timeout(const xio_loop *loop);
 
-/* Replaces the root group, all of whose children have ended and whose failures were taken,
- * by a fresh one. */
+/* Replaces the root group, all of whose children have ended and whose failures were
+ * taken, by a fresh one. */
 void xio_loop_renew(xio_loop *loop);
 
 /* Lets every live task go without running it, and closes the loop; with a host's uv loop,

@@ -1,9 +1,10 @@
 /* runqueue: which task runs now and which are ready to.
  *
  * One per loop, embedded there, used on the loop's thread only. Ready tasks are linked
- * through their wait records in FIFO order. A turn takes the whole queue as its batch; what
- * becomes ready meanwhile belongs to the next turn. With a seed each newly ready task goes
- * to the front or to the back as a reproducible coin falls. Not here: resuming (sched.c). */
+ * through their wait records in FIFO order. A turn takes the whole queue as its batch;
+ * what becomes ready meanwhile belongs to the next turn. With a seed each newly ready
+ * task goes to the front or to the back as a reproducible coin falls. Not here: resuming
+ * (sched.c). */
 #ifndef XIO_CORE_RUNQUEUE_H
 #define XIO_CORE_RUNQUEUE_H
 
@@ -14,15 +15,15 @@
 typedef struct xio_task xio_task;
 
 typedef struct xio_runqueue {
-  xio_list ready; /* for the next turn */
-  xio_list batch; /* what is left of this turn */
+  xio_list ready;  /* for the next turn */
+  xio_list batch;  /* what is left of this turn */
   xio_list starts; /* waits in start() that are being aborted; empty between operations */
   xio_task *running; /* NULL between two tasks */
   xio_clock *clock;
   xio_random random;
   bool is_seeded;
   bool shields_lifted; /* no shield protects any more: the grace of a signal is over */
-  uint32_t budget; /* operations that the running task may still do without a pause */
+  uint32_t budget;     /* operations that the running task may still do without a pause */
   uint64_t last_task_id;
   uint64_t resumes; /* how many times a task was resumed before this turn */
 } xio_runqueue;

@@ -1,17 +1,18 @@
 /* scope: a region of one task that can be cancelled, with a deadline and a shield.
  *
- * Scopes form a tree: a scope entered by a task is a child of that task's innermost scope,
- * a task's own scope is a child of its group's scope. `effective` says that every checkpoint
- * inside raises: the scope was cancelled itself, or its parent is effective and no shield
- * stands between. It is kept up to date at once, by whoever changes anything, so that a
- * checkpoint is one load. When it becomes true, the wait of the task whose innermost scope
- * this is, is aborted in the same step.
+ * Scopes form a tree: a scope entered by a task is a child of that task's innermost
+ * scope, a task's own scope is a child of its group's scope. `effective` says that every
+ * checkpoint inside raises: the scope was cancelled itself, or its parent is effective
+ * and no shield stands between. It is kept up to date at once, by whoever changes
+ * anything, so that a checkpoint is one load. When it becomes true, the wait of the task
+ * whose innermost scope this is, is aborted in the same step.
  *
- * Owner: who embeds it (a task, a group) or allocated it (the binding). A scope is entered
- * at most once, by one task, and left by it in reverse order. A deadline acts only while
- * the scope is entered. Invariants (check.c): effective = cancelled or (parent effective and
- * no shield in force); the innermost scope of a task has no child entered by that task.
- * Loop's thread only. Not here: what is raised, and reasons (csrc/lua/cancel.c). */
+ * Owner: who embeds it (a task, a group) or allocated it (the binding). A scope is
+ * entered at most once, by one task, and left by it in reverse order. A deadline acts
+ * only while the scope is entered. Invariants (check.c): effective = cancelled or (parent
+ * effective and no shield in force); the innermost scope of a task has no child entered
+ * by that task. Loop's thread only. Not here: what is raised, and reasons
+ * (csrc/lua/cancel.c). */
 #ifndef XIO_CORE_SCOPE_H
 #define XIO_CORE_SCOPE_H
 
@@ -35,31 +36,32 @@ typedef enum xio_scope_kind {
 } xio_scope_kind;
 
 struct xio_scope {
-  xio_scope *parent;   /* NULL: a root, or not entered */
-  xio_list children;   /* scopes inside, through `sibling`, in order of entry */
+  xio_scope *parent; /* NULL: a root, or not entered */
+  xio_list children; /* scopes inside, through `sibling`, in order of entry */
   xio_list sibling;
   xio_runqueue *queue; /* NULL until entered */
   xio_wait *host;      /* of the task that entered it; NULL for a root */
   xio_timer timer;     /* the deadline, or the end of a shield with grace */
   int64_t deadline_at;
-  int64_t grace_ns;    /* how long the shield lasts after a cancellation; 0: until lifted */
-  uint8_t kind;        /* xio_scope_kind */
-  uint8_t source;      /* xio_source: not NONE means cancelled itself */
+  int64_t grace_ns; /* how long the shield lasts after a cancellation; 0: until lifted */
+  uint8_t kind;     /* xio_scope_kind */
+  uint8_t source;   /* xio_source: not NONE means cancelled itself */
   bool effective;
   bool shield;
   bool entered;
-  bool left;           /* entered once and left again */
-  bool caught;         /* it caught the cancellation at its end; set by its owner */
-  uint16_t depth;      /* scopes around it within its task */
-  int record;          /* the owner's number for what it keeps of a cancellation; 0: none */
-  int unwinding;       /* and of an error on its way to the end of this scope; 0: none */
+  bool left;      /* entered once and left again */
+  bool caught;    /* it caught the cancellation at its end; set by its owner */
+  uint16_t depth; /* scopes around it within its task */
+  int record;     /* the owner's number for what it keeps of a cancellation; 0: none */
+  int unwinding;  /* and of an error on its way to the end of this scope; 0: none */
 };
 
 /* A fresh scope without deadline or shield. */
 void xio_scope_init(xio_scope *scope, xio_scope_kind kind);
 
-/* Enters `scope`: it becomes the innermost of `host`. A deadline in the past cancels it at
- * once. XIO_EINVAL: it was entered before. XIO_ENOMEM. On error nothing has changed. */
+/* Enters `scope`: it becomes the innermost of `host`. A deadline in the past cancels it
+ * at once. XIO_EINVAL: it was entered before. XIO_ENOMEM. On error nothing has
+ * changed. */
 int xio_scope_enter(xio_scope *scope, xio_wait *host) XIO_WARN_UNUSED;
 
 /* The same where the caller has just read the clock: it is `now_at`. */
@@ -71,8 +73,8 @@ void xio_scope_enter_root(xio_scope *scope, xio_runqueue *queue);
 /* Makes the own scope of a new task a child of its group's. `host` waits for the task. */
 void xio_scope_attach(xio_scope *scope, xio_scope *parent, xio_wait *host);
 
-/* Leaves `scope`, the innermost of its task. XIO_EMISNEST: it is not the innermost, or was
- * not entered; nothing has changed. */
+/* Leaves `scope`, the innermost of its task. XIO_EMISNEST: it is not the innermost, or
+ * was not entered; nothing has changed. */
 int xio_scope_leave(xio_scope *scope) XIO_WARN_UNUSED;
 
 /* Takes a root, or a task's own scope without children, out of the tree. */
@@ -89,7 +91,8 @@ int xio_scope_set_deadline(xio_scope *scope, int64_t at) XIO_WARN_UNUSED;
 void xio_scope_set_shield(xio_scope *scope, bool shield);
 
 /* Lets the shield of a scope that is not yet entered end `grace_ns` after its entry, or
- * after the outer cancellation if that comes later. It then has no deadline of its own. */
+ * after the outer cancellation if that comes later. It then has no deadline of its
+ * own. */
 void xio_scope_set_grace(xio_scope *scope, int64_t grace_ns);
 
 /* Lifts every shield below `root`, now and for all scopes to come. */
@@ -104,13 +107,14 @@ static inline bool xio_scope_shielded(const xio_scope *scope) {
   return scope->shield && !(scope->queue != NULL && scope->queue->shields_lifted);
 }
 
-/* Whether the scopes around `scope` are effectively cancelled, seen through its shield. */
+/* Whether the scopes around `scope` are effectively cancelled, seen through its
+ * shield. */
 static inline bool xio_scope_outer_effective(const xio_scope *scope) {
   return scope->parent != NULL && scope->parent->effective && !xio_scope_shielded(scope);
 }
 
-/* The nearest scope, from `scope` outwards, that was cancelled itself and so makes `scope`
- * effective; NULL when `scope` is not effective. */
+/* The nearest scope, from `scope` outwards, that was cancelled itself and so makes
+ * `scope` effective; NULL when `scope` is not effective. */
 xio_scope *xio_scope_origin(xio_scope *scope);
 
 /* The next scope of the tree below `top` in preorder, after `scope`; NULL at the end.

@@ -4,12 +4,12 @@
  * back than taken, as by who uses it for signals. Whoever gives one back hands it to the
  * first waiter in the same step, so that nobody can come between (no barging); a waiter
  * that was handed one has it, whatever cancels it afterwards. Who holds what is not known
- * here: that is for the owner of the object to say (a limiter, csrc/lua/limiter.c). `total`
- * may be lowered below `held`; what is given back then pays the debt first.
+ * here: that is for the owner of the object to say (a limiter, csrc/lua/limiter.c).
+ * `total` may be lowered below `held`; what is given back then pays the debt first.
  *
- * Invariants (xio_semaphore_valid): nobody waits while held < total; total - held, which is
- * how many are free, is at most max. A semaphore belongs to who embeds it; tasks of several
- * loops of one thread may use it. One thread. */
+ * Invariants (xio_semaphore_valid): nobody waits while held < total; total - held, which
+ * is how many are free, is at most max. A semaphore belongs to who embeds it; tasks of
+ * several loops of one thread may use it. One thread. */
 #ifndef XIO_CORE_SEMAPHORE_H
 #define XIO_CORE_SEMAPHORE_H
 

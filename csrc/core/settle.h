@@ -1,16 +1,16 @@
 /* settle: waiting until all other tasks wait.
  *
  * A task that settles is resumed when the loop finds nothing ready and nothing pollable,
- * before virtual time jumps; with a cushion, when it has stayed so for that long. Owner of
- * the list: the loop. For tests and for orderly ends. Loop's thread. */
+ * before virtual time jumps; with a cushion, when it has stayed so for that long. Owner
+ * of the list: the loop. For tests and for orderly ends. Loop's thread. */
 #ifndef XIO_CORE_SETTLE_H
 #define XIO_CORE_SETTLE_H
 
 #include "sched.h"
 
 typedef struct xio_settlers {
-  xio_list immediate;  /* waiters without a cushion */
-  xio_list cushioned;  /* waiters whose wait's own limit is the end of their cushion */
+  xio_list immediate; /* waiters without a cushion */
+  xio_list cushioned; /* waiters whose wait's own limit is the end of their cushion */
 } xio_settlers;
 
 void xio_settlers_init(xio_settlers *settlers);

@@ -27,9 +27,9 @@ static void on_grace_over(xio_timer *timer) {
 /* The process ends as if nobody had listened. */
 static void end_process(int signum) {
   struct sigaction action = {.sa_handler = SIG_DFL};
-  sigemptyset(&action.sa_mask);
-  sigaction(signum, &action, NULL);
-  raise(signum);
+  (void)sigemptyset(&action.sa_mask);
+  (void)sigaction(signum, &action, NULL);
+  (void)raise(signum);
 }
 
 enum { SIGNALS_TO_END = 3 };
@@ -44,8 +44,8 @@ static void on_signal(uv_signal_t *handle, int signum) {
     signals->first_at = signals->loop->queue.resumes;
     xio_scope_cancel(root, XIO_SOURCE_SIGNAL);
     xio_clock *clock = &signals->loop->clock;
-    int status = xio_timer_arm(clock, &signals->grace,
-                               xio_clock_after(clock, signals->grace_ns));
+    int status =
+        xio_timer_arm(clock, &signals->grace, xio_clock_after(clock, signals->grace_ns));
     XIO_ASSERT(status == XIO_OK); /* reserved when opened */
   } else if (signals->count == 2) {
     xio_scope_lift_all(root);
@@ -115,8 +115,8 @@ static void init_watch(xio_signals *signals, int which, int signum, bool always,
   watch->signum = signum;
   sigaction(signum, NULL, &watch->found);
   watch->found_ours = outer_listens(outer, which);
-  bool is_default = (watch->found.sa_flags & SA_SIGINFO) == 0 &&
-                    watch->found.sa_handler == SIG_DFL;
+  bool is_default =
+      (watch->found.sa_flags & SA_SIGINFO) == 0 && watch->found.sa_handler == SIG_DFL;
   watch->wanted = always || ((is_default || watch->found_ours) && on_main_thread());
 }
 

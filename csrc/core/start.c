@@ -2,7 +2,8 @@
 #include "start.h"
 
 /* Passes the cancellation on to the child, whose wait may be a start in its turn: a chain
- * of any length is worked off here, by the first of it, so that the stack does not grow. */
+ * of any length is worked off here, by the first of it, so that the stack does not
+ * grow. */
 static int abort_start(xio_wait *wait) {
   xio_list *starts = &wait->queue->starts;
   bool is_first = xio_list_empty(starts);

@@ -37,9 +37,11 @@ xio_task *xio_task_awaited(xio_task *task) {
 }
 
 int xio_task_join(xio_task *waiter, xio_task *task) {
-  for (xio_task *other = task; other != NULL; other = xio_task_awaited(other)) {
+  xio_task *other = task;
+  do {
     if (other == waiter) return XIO_EDEADLK;
-  }
+    other = xio_task_awaited(other);
+  } while (other != NULL);
   xio_wait_park(&waiter->wait, &join_ops, task);
   xio_list_push_back(&task->joiners, &waiter->wait.self.link);
   return XIO_OK;

@@ -1,11 +1,12 @@
 /* task: something that the scheduler can resume.
  *
- * The core does not know what a task runs: a coroutine, a C state machine. Its owner embeds
- * an xio_task and gives it ops. Life: attached to a group, queued (at once, or later under
- * the group's limit), resumed until it ends, then told of to everybody who awaits it. From
- * spawn to end the core links it; after `on_ended` of its group nothing here points to it,
- * except a failed task, which its group lists until the group's owner has taken its error.
- * Values (arguments, results, errors) stay with the owner. Loop's thread only. */
+ * The core does not know what a task runs: a coroutine, a C state machine. Its owner
+ * embeds an xio_task and gives it ops. Life: attached to a group, queued (at once, or
+ * later under the group's limit), resumed until it ends, then told of to everybody who
+ * awaits it. From spawn to end the core links it; after `on_ended` of its group nothing
+ * here points to it, except a failed task, which its group lists until the group's owner
+ * has taken its error. Values (arguments, results, errors) stay with the owner. Loop's
+ * thread only. */
 #ifndef XIO_CORE_TASK_H
 #define XIO_CORE_TASK_H
 
@@ -52,7 +53,7 @@ struct xio_task {
   uint8_t state;     /* xio_task_state */
   uint8_t outcome;   /* xio_outcome */
   bool daemon;
-  bool started;      /* it has told its starter so */
+  bool started;       /* it has told its starter so */
   uint16_t swallowed; /* cancellations delivered in a row while it went on */
 };
 
@@ -71,8 +72,7 @@ static inline int xio_task_begin(xio_task *task) {
 /* A pause without anything to wait for: reschedules with XIO_OK, or XIO_ECANCELED where
  * the task is effectively cancelled before or meanwhile (see xio_task_finish_pause). */
 static inline void xio_task_pause(xio_task *task) {
-  xio_wait_reschedule(&task->wait,
-                      task->wait.scope->effective ? XIO_ECANCELED : XIO_OK);
+  xio_wait_reschedule(&task->wait, task->wait.scope->effective ? XIO_ECANCELED : XIO_OK);
 }
 
 /* The status of a pause, asked when the task was resumed: a cancellation that came while
@@ -90,7 +90,8 @@ static inline bool xio_task_spend(xio_task *task) {
   return true;
 }
 
-/* Parks the running task until `at` (XIO_NEVER: for ever). XIO_ENOMEM: it is not parked. */
+/* Parks the running task until `at` (XIO_NEVER: for ever). XIO_ENOMEM: it is not
+ * parked. */
 int xio_task_sleep(xio_task *task, int64_t at) XIO_WARN_UNUSED;
 
 /* Parks the running task `waiter` until `task`, which has not ended, ends. XIO_EDEADLK:

@@ -1,16 +1,16 @@
 /* wait: the one record of a task that waits.
  *
- * Each task embeds one. It is idle while the task runs, parked while something outside the
- * task must happen first, ready once that has happened (or was withdrawn) and until the
- * task is resumed. Completion and cancellation meet here and nowhere else: the first that
- * completes a parked wait decides its status; what comes later finds it not parked.
+ * Each task embeds one. It is idle while the task runs, parked while something outside
+ * the task must happen first, ready once that has happened (or was withdrawn) and until
+ * the task is resumed. Completion and cancellation meet here and nowhere else: the first
+ * that completes a parked wait decides its status; what comes later finds it not parked.
  *
- * What is waited for keeps waiters in a queue of its own (xio_list of xio_waiter). A plain
- * wait uses the waiter inside the record; a select has one waiter per case, in memory of
- * its caller, all naming the same record.
+ * What is waited for keeps waiters in a queue of its own (xio_list of xio_waiter). A
+ * plain wait uses the waiter inside the record; a select has one waiter per case, in
+ * memory of its caller, all naming the same record.
  *
- * Invariants (check.c): a parked wait has ops; an idle or ready one has no armed timer and
- * stands in no queue but the run queue. Loop's thread only. */
+ * Invariants (check.c): a parked wait has ops; an idle or ready one has no armed timer
+ * and stands in no queue but the run queue. Loop's thread only. */
 #ifndef XIO_CORE_WAIT_H
 #define XIO_CORE_WAIT_H
 
@@ -33,9 +33,9 @@ typedef struct xio_wait_ops {
 
   /* Withdraws the wait from what it waits for, without effect on that: afterwards nothing
    * but the record itself knows of it, and XIO_OK is returned. XIO_EBUSY: it cannot be
-   * withdrawn, will complete by itself, and has been told to hurry where that is possible.
-   * Called at most once per park, and never on a ready wait. May not allocate, resume,
-   * spawn or leave scopes; may complete or cancel others. */
+   * withdrawn, will complete by itself, and has been told to hurry where that is
+   * possible. Called at most once per park, and never on a ready wait. May not allocate,
+   * resume, spawn or leave scopes; may complete or cancel others. */
   int (*abort)(xio_wait *wait);
 
   /* Takes the losing entries of a wait with several out of their queues, after `won` was
@@ -84,7 +84,8 @@ void xio_wait_complete(xio_wait *wait, int status);
 void xio_waiter_complete(xio_waiter *waiter, int status);
 
 /* Withdraws a parked wait, which then completes with XIO_ECANCELED; or, if it cannot be
- * withdrawn, asks it to hurry. Harmless on a wait that is not parked or was asked before. */
+ * withdrawn, asks it to hurry. Harmless on a wait that is not parked or was asked
+ * before. */
 void xio_wait_abort(xio_wait *wait);
 
 /* Makes the running task ready again at once: it will be resumed in the next turn, with

@@ -7,7 +7,8 @@
  *     lua_pop(L, 1);
  *
  * after which `require "xio"` finds the core there and its Lua part through package.path.
- * No function here has global state; each Lua state belongs to the thread that uses it. */
+ * No function here has global state; each Lua state belongs to the thread that uses
+ * it. */
 #ifndef XIO_H
 #define XIO_H
 
@@ -25,8 +26,9 @@ extern "C" {
 #define XIO_API
 #endif
 
-/* Opens xio's C module in `L`: pushes its table and returns 1; opened again, it pushes the
- * same table. Raises a Lua error when memory is out. What it keeps is freed by lua_close. It replaces the functions of the `coroutine` table by ones that let a
+/* Opens xio's C module in `L`: pushes its table and returns 1; opened again, it pushes
+ * the same table. Raises a Lua error when memory is out. What it keeps is freed by
+ * lua_close. It replaces the functions of the `coroutine` table by ones that let a
  * coroutine wait inside a task. */
 XIO_API int luaopen_xio_core(lua_State *L);
 

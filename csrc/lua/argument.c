@@ -29,6 +29,11 @@ int xiol_fail(lua_State *L, const char *format, ...) {
   return lua_error(L);
 }
 
+_Noreturn void xiol_raise_memory(lua_State *L) {
+  luaL_error(L, "not enough memory");
+  __builtin_unreachable();
+}
+
 int xiol_arg_error(lua_State *L, const char *function, int arg, const char *message) {
   return xiol_fail(L, "bad argument #%d to '%s' (%s)", arg, function, message);
 }
@@ -36,7 +41,8 @@ int xiol_arg_error(lua_State *L, const char *function, int arg, const char *mess
 /* Pushes what the value at `index` is, for a message. */
 static const char *push_type_name(lua_State *L, int index) {
   if (luaL_getmetafield(L, index, "__name") == LUA_TSTRING) return lua_tostring(L, -1);
-  if (lua_type(L, index) == LUA_TLIGHTUSERDATA) return lua_pushliteral(L, "light userdata");
+  if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
+    return lua_pushliteral(L, "light userdata");
   if (lua_isnone(L, index)) return lua_pushliteral(L, "no value");
   return lua_pushstring(L, luaL_typename(L, index));
 }
@@ -127,7 +133,7 @@ void xiol_check_fields(lua_State *L, int index, const char *const allowed[],
     if (*known == NULL) {
       const char *shown = luaL_tolstring(L, -1, NULL);
       xiol_fail(L, "bad argument #%d to '%s' (unknown option '%s')", index, function,
-                 shown);
+                shown);
     }
   }
 }
@@ -142,7 +148,7 @@ static bool push_option(lua_State *L, int index, const char *field, int type,
   }
   if (given != type) {
     xiol_fail(L, "bad argument #%d to '%s' (option '%s': %s expected, got %s)", index,
-               function, field, lua_typename(L, type), lua_typename(L, given));
+              function, field, lua_typename(L, type), lua_typename(L, given));
   }
   return true;
 }
@@ -159,8 +165,10 @@ bool xiol_option_seconds(lua_State *L, int index, const char *field, int64_t *ns
                          const char *function) {
   if (!push_option(L, index, field, LUA_TNUMBER, function)) return false;
   if (!xiol_to_ns(lua_tonumber(L, -1), ns)) {
-    xiol_fail(L, "bad argument #%d to '%s' (option '%s': number of seconds expected, "
-               "got NaN)", index, function, field);
+    xiol_fail(L,
+              "bad argument #%d to '%s' (option '%s': number of seconds expected, "
+              "got NaN)",
+              index, function, field);
   }
   lua_pop(L, 1);
   return true;
@@ -172,8 +180,9 @@ bool xiol_option_integer(lua_State *L, int index, const char *field, lua_Integer
   int exact = 0;
   *value = lua_tointegerx(L, -1, &exact);
   if (!exact || *value < least) {
-    xiol_fail(L, "bad argument #%d to '%s' (option '%s': integer of at least %I expected)",
-               index, function, field, (LUAI_UACINT)least);
+    xiol_fail(L,
+              "bad argument #%d to '%s' (option '%s': integer of at least %I expected)",
+              index, function, field, (LUAI_UACINT)least);
   }
   lua_pop(L, 1);
   return true;
@@ -188,13 +197,15 @@ uint8_t xiol_option_errors(lua_State *L, int index, const char *function) {
   static const char *const names[] = {"auto", "first", "group"};
   if (!push_option(L, index, "errors", LUA_TSTRING, function)) return XIOL_ERRORS_AUTO;
   const char *given = lua_tostring(L, -1);
-  for (uint8_t mode = 0; mode < sizeof names / sizeof *names; mode++) {
+  for (size_t mode = 0; mode < sizeof names / sizeof *names; mode++) {
     if (strcmp(given, names[mode]) == 0) {
       lua_pop(L, 1);
-      return mode;
+      return (uint8_t)mode;
     }
   }
   return (uint8_t)xiol_fail(
-      L, "bad argument #%d to '%s' (option 'errors': \"auto\", \"first\" or \"group\" "
-      "expected, got \"%s\")", index, function, given);
+      L,
+      "bad argument #%d to '%s' (option 'errors': \"auto\", \"first\" or \"group\" "
+      "expected, got \"%s\")",
+      index, function, given);
 }

@@ -34,8 +34,8 @@ static int finish_wait(lua_State *L, int status, lua_KContext context) {
 }
 
 /* wait(): waits until n tasks have come; this task's place in the order of their coming,
- * 0 … n-1. Whoever comes next begins another round. A checkpoint; cancelled, it raises, and
- * the task has not come: the others wait for one more. */
+ * 0 … n-1. Whoever comes next begins another round. A checkpoint; cancelled, it raises,
+ * and the task has not come: the others wait for one more. */
 static int barrier_wait(lua_State *L) {
   static const char function[] = "barrier:wait";
   xiol_barrier *barrier = xiol_check(L, 1, &xiol_kind_barrier, function);

@@ -1,240 +1,33 @@
 /* binding: what the files of csrc/lua share.
  *
- * The binding makes coroutines into the core's tasks and Lua values into what the core only
- * counts. One xiol_state per Lua state, a userdata made when xio.core is opened (so that
- * lua_close collects it last) and the first upvalue of every function here; one
+ * The binding makes coroutines into the core's tasks and Lua values into what the core
+ * only counts. One xiol_state per Lua state, a userdata made when xio.core is opened (so
+ * that lua_close collects it last) and the first upvalue of every function here; one
  * xiol_runtime per loop. Everything belongs to the thread that runs the Lua state.
  *
- * Rules. Lua errors are raised only from functions that Lua called, never from one that the
- * core or libuv called. A function that waits has two halves: the first may raise, begins
- * the operation as its last step and yields with no values; the second runs when the task
- * is resumed, fetches the result, and may raise. Between a begun operation and the yield
- * nothing may raise. */
+ * Rules. Lua errors are raised only from functions that Lua called, never from one that
+ * the core or libuv called. A function that waits has two halves: the first may raise,
+ * begins the operation as its last step and yields with no values; the second runs when
+ * the task is resumed, fetches the result, and may raise. Between a begun operation and
+ * the yield nothing may raise. */
 #ifndef XIOL_BINDING_H
 #define XIOL_BINDING_H
 
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "../core/loop.h"
-#include "../core/signal.h"
-#include "../core/start.h"
+#include "state.h"
 
-typedef struct xiol_state xiol_state;
-typedef struct xiol_runtime xiol_runtime;
-typedef struct xiol_task xiol_task;
-typedef struct xiol_scope xiol_scope;
-typedef struct xiol_group xiol_group;
-
-/* A coroutine of ours, anchored in `slot`. */
-typedef struct xiol_coroutine {
-  lua_State *thread; /* NULL: none */
-  int slot;
-} xiol_coroutine;
-
-/* The kinds of userdata. Each begins with a pointer to its kind, which identifies it. */
-typedef struct xiol_kind {
-  const char *name; /* "xio.Task" */
-} xiol_kind;
-
-extern const xiol_kind xiol_kind_task, xiol_kind_scope, xiol_kind_group, xiol_kind_cancelled,
-    xiol_kind_runtime, xiol_kind_fd;
-
-/* The short name of a chunk in which tasks were spawned, kept as long as the state. */
-typedef struct xiol_source_file xiol_source_file;
-struct xiol_source_file {
-  xiol_source_file *next;
-  char name[LUA_IDSIZE];
-};
-
-/* Values that the state keeps in the registry, by a small integer each. */
-typedef enum xiol_ref {
-  XIOL_REF_ANCHORS,      /* slot -> value: what tasks and scopes need to live */
-  XIOL_REF_SHOWN,        /* coroutine of a task that the program has seen -> true (weak) */
-  XIOL_REF_TRACES,       /* raised object -> its record (weak keys) */
-  XIOL_REF_RECENT,       /* ring of {value, record} of raised strings and the like */
-  XIOL_REF_TASK_MAIN,    /* the function at the base of each coroutine */
-  XIOL_REF_HANDLER,      /* the message handler of every boundary */
-  XIOL_REF_PACK,         /* functions that a task's end calls protected */
-  XIOL_REF_JUDGE,
-  XIOL_REF_MAKE_COROUTINE,
-  XIOL_REF_MAKE_DEADLOCK,
-  XIOL_REF_TASK,         /* metatables */
-  XIOL_REF_SCOPE,
-  XIOL_REF_GROUP,
-  XIOL_REF_CANCELLED,
-  XIOL_REF_RUNTIME,
-  XIOL_REF_FD,
-  XIOL_REF_SENDER,
-  XIOL_REF_RECEIVER,
-  XIOL_REF_AFTER,
-  XIOL_REF_ERROR,        /* metatables of plain tables: xio.Error … */
-  XIOL_REF_ERROR_GROUP,
-  XIOL_REF_TIMEOUT_ERROR,
-  XIOL_REF_INTERRUPTED,
-  XIOL_REF_HOOKS,        /* functions that the Lua floor gave: name -> function */
-  XIOL_REF_STOCK,        /* the coroutine library as it was: name -> function */
-  XIOL_REF_CONTEXTS,     /* handle of a task -> its table of task-local values (weak keys) */
-  XIOL_REF_MEMORY,       /* the text of a memory error */
-  XIOL_REF_COUNT
-} xiol_ref;
-
-enum { XIOL_POOL_MAX = 1024, XIOL_NEST_MAX = 150 };
-
-struct xiol_state {
-  lua_State *main;          /* the main thread of the Lua state */
-  xiol_runtime *runtime;    /* whose task runs now; NULL outside of every run */
-  lua_State *top;           /* the coroutine whose code runs now and which may wait */
-  bool waitable;            /* every coroutine below top can be yielded across */
-  bool rethrowing;          /* the next raise is xio handing an error on, not a new one */
-  xio_allocator alloc;
-  xiol_task *free_tasks;
-  xiol_scope *free_scopes;
-  char *scratch;            /* of fd.c: where bytes are read to; NULL before the first read */
-  size_t scratch_size;
-  struct xiol_select *selects; /* idle records of select.c */
-  int *free_slots;          /* slots of the anchor table that are free, as a stack */
-  int free_count, slot_count, slot_capacity;
-  uint32_t pooled;
-  bool any_context;         /* some task has task-local values */
-  bool any_shown;           /* some coroutine of a task was shown to the program */
-  struct {                  /* live objects, for leak checks */
-    uint32_t tasks, scopes, groups, loops, fds;
-  } live;
-  int refs[XIOL_REF_COUNT];
-  const char *lua_prefix;   /* sources of xio's own Lua files begin with it; anchored */
-  size_t lua_prefix_length;
-  struct xiol_parked *parked; /* generators in the middle of a wait (generator.c) */
-  uint32_t parked_count, parked_capacity;
-  uint32_t resuming;        /* resumes of generators that are going on */
-  uint32_t closing;         /* coroutines that are being closed, handlers and all */
-  int generator_stack;      /* anchored text: the stack of a generator whose error goes on */
-  xiol_source_file *sources; /* the one used last first */
-  uint32_t source_count;
-  uint32_t recent_next;     /* where in the ring of recent errors the next one goes */
-  struct {                  /* the place of the last spawns, and how often it was the same */
-    const xio_group *group;
-    const char *place;
-    int line;
-    uint32_t same, skipped;
-  } spawned;
-  xiol_coroutine pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
-};
-
-struct xiol_runtime {
-  const xiol_kind *kind;
-  xiol_state *state;
-  xio_loop *loop;           /* NULL: closed */
-  lua_State *driver;        /* the coroutine that drives the loop now; NULL: nobody does */
-  xiol_runtime *outer;      /* the runtime in one of whose tasks this one is driven */
-  int64_t grace_ns;
-  uint8_t errors;           /* xiol_errors of the root group */
-  bool no_places;           /* tasks do not note where they were spawned */
-  xio_signals *signals;     /* NULL: SIGINT and SIGTERM are left alone */
-  int8_t want_signals;      /* yes, no, or -1: where that is safe */
-  xiol_task *main;          /* of the run that is driven; NULL once it has ended */
-  uint64_t main_over_at;    /* how many times tasks had been resumed by then, and one */
-  uint8_t deadlocks;        /* how often nothing could wake any task, in this run */
-  int name;                 /* anchored name; 0 none */
-  int deadlock;             /* anchored deadlock error; 0 none */
-};
-
-/* How a group raises its errors. */
-typedef enum xiol_errors { XIOL_ERRORS_AUTO, XIOL_ERRORS_FIRST, XIOL_ERRORS_GROUP } xiol_errors;
-
-/* User values of a task's handle. */
+/* The upvalues that every function here has: the state, and the table of anchors. A
+ * class's __index has the table of methods as one more. */
 enum {
-  XIOL_TASK_VALUE = 1, /* at the end: result or error */
-  XIOL_TASK_NAME = 2,  /* a string, or the function whose name it is */
-  XIOL_TASK_PARENT = 3, /* the handle of the task that opened its group */
-  XIOL_TASK_WAITING = 4 /* before the first run, where it has no coroutine yet: the function
-                           if NAME is a string, and the arguments */
+  XIOL_UPVALUE_STATE = 1,
+  XIOL_UPVALUE_ANCHORS = 2,
+  XIOL_UPVALUES = 2,
+  XIOL_METHODS = 3
 };
 
-typedef struct xiol_task_handle {
-  const xiol_kind *kind;
-  xiol_task *task;      /* NULL after the end */
-  uint64_t id;
-  uint8_t outcome;      /* xio_outcome */
-  bool raised;          /* its error was raised by await, in a task that failed of it */
-  int results;          /* how many; more than one are in a table */
-} xiol_task_handle;
-
-/* A task that lives, or has failed and is listed by its group. From a free list of the
- * state; its handle is anchored in `slot` all the time. */
-struct xiol_task {
-  xio_task core;
-  xiol_runtime *runtime;
-  xiol_task_handle *handle;
-  xiol_coroutine coroutine; /* none before the first run, where none was idle */
-  xiol_task *next_free;
-  lua_State *parked;     /* where it waits, and may be handed values (channel.c) */
-  const char *place;     /* source of the spawn, in the state's list; NULL: not known */
-  int place_line;
-  int slot;              /* of the handle in the anchor table */
-  int arguments;         /* that wait for the first run */
-  uint16_t atomic;       /* depth of xio.atomic */
-  bool begun;            /* it was resumed */
-  bool place_near;       /* the place is that of spawns just before it */
-  bool escaped;          /* its coroutine was shown to the program */
-  bool misnested;        /* a scope was found open at the end of the one around it */
-  const char *misnested_verb; /* which function opened that, and where */
-  const char *misnested_place;
-  int misnested_line;
-};
-
-/* A scope entered by a function, or made by xio.new_scope. */
-struct xiol_scope {
-  xio_scope core;
-  xiol_state *state;
-  xiol_scope *next_free;
-  uint8_t refs;          /* by its handle; by being entered */
-  const char *verb;      /* which function made it: "move_on_after" … */
-  int64_t timeout_ns;    /* counts from the entry; XIO_NEVER none */
-  lua_State *generator;  /* in which it was opened; NULL: in the task's own coroutine */
-  const char *place;     /* where, if in a generator */
-  int place_line;
-  int name;              /* anchored name; 0 none */
-};
-
-typedef struct xiol_scope_handle {
-  const xiol_kind *kind;
-  xio_scope *scope;
-  xiol_scope *owned;     /* NULL: it is a group's, whose handle is user value 1 */
-} xiol_scope_handle;
-
-struct xiol_group {
-  xio_group core;
-  xiol_state *state;
-  xiol_runtime *runtime;
-  uint8_t refs;          /* by its handle; by being open */
-  uint8_t errors;        /* xiol_errors */
-  bool body_failed;      /* with an error */
-  bool body_cut;         /* by a cancellation of this group, or from outside */
-  bool region;           /* opened and ended by two calls (region.c), for an iterator */
-  uint32_t failed_before; /* children that had failed when the body did */
-  int name;              /* anchored name; 0 none */
-  lua_State *generator;  /* in which it was opened; NULL: in the task's own coroutine */
-  const char *place;     /* where, if in a generator */
-  int place_line;
-};
-
-typedef struct xiol_group_handle {
-  const xiol_kind *kind;
-  xiol_group *group;
-} xiol_group_handle;
-
-typedef struct xiol_cancelled {
-  const xiol_kind *kind;
-  xio_scope *scope; /* whose cancellation it tells; NULL after that has ended */
-  uint8_t source;   /* xio_source */
-} xiol_cancelled;
-
-/* The upvalues that every function here has: the state, and the table of anchors. A class's
- * __index has the table of methods as one more. */
-enum { XIOL_UPVALUE_STATE = 1, XIOL_UPVALUE_ANCHORS = 2, XIOL_UPVALUES = 2, XIOL_METHODS = 3 };
-
-/* -- open.c: the state ------------------------------------------------------------------ */
+/* -- open.c: the state --------------------------------------------------------------- */
 
 static inline xiol_state *xiol_state_of(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(XIOL_UPVALUE_STATE));
@@ -245,8 +38,8 @@ static inline void xiol_push_ref(lua_State *L, const xiol_state *state, xiol_ref
   lua_rawgeti(L, LUA_REGISTRYINDEX, state->refs[ref]);
 }
 
-/* Pops a value and keeps it alive; returns its slot. Raises when memory is out. Only within
- * a function that Lua called. */
+/* Pops a value and keeps it alive; returns its slot. Raises when memory is out. Only
+ * within a function that Lua called. */
 int xiol_anchor(lua_State *L, xiol_state *state);
 
 /* Pushes what is in `slot`. */
@@ -255,25 +48,35 @@ void xiol_push_anchored(lua_State *L, const xiol_state *state, int slot);
 /* Lets the value in `slot` (0: none) go. Never raises, never allocates. */
 void xiol_unanchor(lua_State *L, xiol_state *state, int slot);
 
-/* Pushes what lua_pushcclosure makes the first XIOL_UPVALUES upvalues of a function of. */
+/* Pushes what lua_pushcclosure makes the first XIOL_UPVALUES upvalues of a function
+ * of. */
 void xiol_push_upvalues(lua_State *L, const xiol_state *state);
 
-/* Sets `functions` in the table at the top of the stack, each with the state as upvalue. */
+/* Sets `functions` in the table at the top of the stack, each with the state as
+ * upvalue. */
 void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions);
 
-/* Pushes a metatable for userdata of `kind`: methods, an __index that finds the methods in
- * upvalue XIOL_METHODS, __tostring and (NULL: none) __gc. */
+/* Pushes a metatable for userdata of `kind`: methods, an __index that finds the methods
+ * in upvalue XIOL_METHODS, __tostring and (NULL: none) __gc. */
 void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                      const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
                      lua_CFunction gc);
 
+/* Pops a value, which is kept as `ref` for as long as the state lives. Used while the
+ * module opens. */
+void xiol_keep(lua_State *L, xiol_state *state, xiol_ref ref);
+
 /* Pushes the function that the Lua floor gave under `name`; false and nothing if none. */
 bool xiol_push_hook(lua_State *L, const xiol_state *state, const char *name);
 
-/* -- argument.c: arguments and their errors ----------------------------------------------- */
+/* -- argument.c: arguments and their errors ------------------------------------------ */
 
-/* Raises a message behind the nearest place in the program, which is not in a file of xio. */
+/* Raises a message behind the nearest place in the program, which is not in a file of
+ * xio. */
 int xiol_fail(lua_State *L, const char *format, ...);
+
+/* Raises what Lua itself raises when it has no memory. */
+_Noreturn void xiol_raise_memory(lua_State *L);
 
 /* Raises "bad argument #n to 'function' (message)". */
 int xiol_arg_error(lua_State *L, const char *function, int arg, const char *message);
@@ -318,7 +121,7 @@ void xiol_check_option_string(lua_State *L, int index, const char *field,
                               const char *function);
 uint8_t xiol_option_errors(lua_State *L, int index, const char *function);
 
-/* -- wait.c: beginning and finishing what waits -------------------------------------------- */
+/* -- wait.c: beginning and finishing what waits -------------------------------------- */
 
 /* The running task, or raises "function: not inside xio.run". */
 xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function);
@@ -327,12 +130,14 @@ xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function);
  * than the scheduler resumed the coroutine. */
 static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state);
 
-/* The running task, which may wait here; raises, naming `function` and what is in the way,
- * where it cannot. Nothing was started. */
+/* The running task, which may wait here; raises, naming `function` and what is in the
+ * way, where it cannot. Nothing was started. */
 xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function);
 
 /* Yields a task whose wait has begun; `finish` is called when it is resumed. */
-#define xiol_yield(L, context, finish) lua_yieldk((L), 0, (context), (finish))
+static inline int xiol_yield(lua_State *L, lua_KContext context, lua_KFunction finish) {
+  return lua_yieldk(L, 0, context, finish);
+}
 
 /* Pushes the name by which the loaded modules know the function at `function`, as in
  * "table.sort"; false and nothing where none does. */
@@ -347,12 +152,12 @@ void xiol_look_at_clock(xiol_task *task);
 /* The functions checkpoint, check, cancelled, sleep, sleep_until, sleep_forever, now … */
 extern const luaL_Reg xiol_wait_functions[];
 
-/* -- cancel.c: values that tell of cancellations -------------------------------------------- */
+/* -- cancel.c: values that tell of cancellations ------------------------------------- */
 
 /* Cancels `scope` and notes the reason at `reason_index` (0: none) and the running task.
  * Returns whether it was the first. Raises only when memory is out, before anything. What
- * tells of it is kept by the handle at `handle_index` (0: none) where the scope has not been
- * entered yet. */
+ * tells of it is kept by the handle at `handle_index` (0: none) where the scope has not
+ * been entered yet. */
 bool xiol_cancel(lua_State *L, xiol_state *state, xio_scope *scope, int reason_index,
                  int handle_index);
 
@@ -365,8 +170,8 @@ void xiol_push_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
 /* Whether the value at `index` tells of a cancellation that is still going on. */
 bool xiol_is_cancelled(lua_State *L, int index);
 
-/* The scope of the handle at `index` is about to be entered: what tells of its cancellation
- * is kept beside it from now on. */
+/* The scope of the handle at `index` is about to be entered: what tells of its
+ * cancellation is kept beside it from now on. */
 void xiol_cancel_entered(lua_State *L, xiol_state *state, xio_scope *scope, int index);
 
 /* `scope` has ended: what tells of its cancellation is out of date from now on, and
@@ -377,7 +182,7 @@ extern const luaL_Reg xiol_cancel_functions[];
 void xiol_open_cancel(lua_State *L, xiol_state *state);
 const char *xiol_source_name(uint8_t source);
 
-/* -- error.c: raised values, their traces, groups of them ------------------------------------ */
+/* -- error.c: raised values, their traces, groups of them ---------------------------- */
 
 /* The message handler of all boundaries, as a Lua C function. */
 int xiol_handler(lua_State *L);
@@ -392,7 +197,8 @@ void xiol_unwound(lua_State *L, xiol_state *state, xio_scope *scope);
 /* Lets go of what is kept beside `scope`, which has ended. Never raises. */
 void xiol_drop_values(xiol_state *state, xio_scope *scope);
 
-/* Pushes the record {traceback=, spawned=, suppressed=} of the value at `index`, or nil. */
+/* Pushes the record {traceback=, spawned=, suppressed=} of the value at `index`, or
+ * nil. */
 void xiol_push_trace(lua_State *L, xiol_state *state, int index);
 
 /* Notes in the record of the error at `index` where `task`, which failed of it, and those
@@ -405,7 +211,8 @@ void xiol_suppress(lua_State *L, xiol_state *state, int index, int other);
 /* Pops a message; pushes an xio.Error with the code and `op`. */
 void xiol_push_error(lua_State *L, xiol_state *state, const char *code, const char *op);
 
-/* Raises what `mode` says of the errors in the list at the top, of which there are some. */
+/* Raises what `mode` says of the errors in the list at the top, of which there are
+ * some. */
 int xiol_raise_errors(lua_State *L, xiol_state *state, uint8_t mode);
 
 /* Pushes the text of the stack of L from `level`, without frames of the runtime. */
@@ -414,7 +221,7 @@ void xiol_push_stack(lua_State *L, lua_State *of, xiol_state *state, int level);
 extern const luaL_Reg xiol_error_functions[];
 void xiol_open_error(lua_State *L, xiol_state *state);
 
-/* -- coroutine.c: coroutines as tasks --------------------------------------------------------- */
+/* -- coroutine.c: coroutines as tasks ------------------------------------------------ */
 
 extern const xio_task_ops xiol_task_ops;
 
@@ -434,14 +241,14 @@ void xiol_return_coroutine(xiol_state *state, xiol_coroutine coroutine, bool reu
  * handler, the table of anchors; and while it carries a task, the task's handle. */
 enum { XIOL_BASE_MAIN = 1, XIOL_BASE_HANDLER, XIOL_BASE_ANCHORS, XIOL_BASE_HANDLE };
 
-/* -- generator.c: a coroutine library whose coroutines may wait -------------------------------- */
+/* -- generator.c: a coroutine library whose coroutines may wait ---------------------- */
 
 void xiol_open_generator(lua_State *L, xiol_state *state);
 
 /* Frees what generator.c keeps in the state. */
 void xiol_close_generator(xiol_state *state);
 
-/* -- task.c: spawning, and handles ------------------------------------------------------------- */
+/* -- task.c: spawning, and handles --------------------------------------------------- */
 
 /* What a spawn needs besides the function. */
 typedef struct xiol_spawn {
@@ -449,11 +256,11 @@ typedef struct xiol_spawn {
   xio_group *group;
   const char *function; /* for messages: "group:spawn" */
   bool daemon;
-  xio_task *starter;    /* the caller of start(), which is parked until it has started */
+  xio_task *starter; /* the caller of start(), which is parked until it has started */
 } xiol_spawn;
 
-/* Spawns from the stack: [options,] function, arguments … from `first` to the top; leaves the
- * handle at the top, above what it did not use up. Raises before anything is done. */
+/* Spawns from the stack: [options,] function, arguments … from `first` to the top; leaves
+ * the handle at the top, above what it did not use up. Raises before anything is done. */
 xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int first);
 
 /* The task's memory goes back; its handle must have been told of the outcome. */
@@ -485,7 +292,7 @@ static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state) {
   return xiol_task_of(state->runtime->loop->queue.running);
 }
 
-/* -- scope.c ------------------------------------------------------------------------------------- */
+/* -- scope.c ------------------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_scope_functions[];
 void xiol_open_scope(lua_State *L, xiol_state *state);
@@ -497,13 +304,13 @@ void xiol_push_group_scope(lua_State *L, xiol_state *state, xiol_group *group, i
  * where the scope catches it (C2). Otherwise the top is the error to go on with. */
 bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope);
 
-/* Whether the error at the top is nothing but a cancellation that reaches `scope`, which is
- * effectively cancelled. A group of errors loses the cancellations in it, where `scope`
- * catches those. */
+/* Whether the error at the top is nothing but a cancellation that reaches `scope`, which
+ * is effectively cancelled. A group of errors loses the cancellations in it, where
+ * `scope` catches those. */
 bool xiol_only_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
 
-/* The running task, in whose present coroutine a scope or group may be opened; raises where
- * it may not, or where too many are nested. */
+/* The running task, in whose present coroutine a scope or group may be opened; raises
+ * where it may not, or where too many are nested. */
 xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *function);
 
 /* Raises what xiol_unnest found at the end of what `verb` opened, if anything. */
@@ -520,14 +327,14 @@ bool xiol_unnest(xiol_task *task, xio_scope *scope);
 /* One reference less to a scope that a function or a handle holds. */
 void xiol_scope_unref(xiol_scope *scope);
 
-/* -- group.c ------------------------------------------------------------------------------------- */
+/* -- group.c ------------------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_group_functions[];
 void xiol_open_group(lua_State *L, xiol_state *state);
 
-/* Pushes a list of the errors of `group`: those of its failed children, which it takes, and
- * the value at `body_index` (0: none), with which its body failed after `failed_before`
- * children. Returns how many. */
+/* Pushes a list of the errors of `group`: those of its failed children, which it takes,
+ * and the value at `body_index` (0: none), with which its body failed after
+ * `failed_before` children. Returns how many. */
 int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
                         uint32_t failed_before);
 
@@ -537,14 +344,14 @@ void xiol_drop_failed(xiol_state *state, xio_group *group);
 /* One reference less to a group. */
 void xiol_group_unref(xiol_group *group);
 
-/* -- run.c ----------------------------------------------------------------------------------------- */
+/* -- run.c --------------------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_run_functions[];
 void xiol_open_run(lua_State *L, xiol_state *state);
 
 int xiol_make_deadlock(lua_State *L);
 
-/* -- fd.c: descriptors --------------------------------------------------------------------------------- */
+/* -- fd.c: descriptors --------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_fd_functions[];
 void xiol_open_fd(lua_State *L, xiol_state *state);
@@ -554,25 +361,26 @@ void xiol_close_fd(xiol_state *state);
 
 /* Pushes nil, an xio.Error about descriptor `number` and its code, for what the outside
  * world refused in `op`; returns 3. */
-int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *op, int number);
+int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *op,
+                      int number);
 
-/* -- protect.c: pcall, xpcall, atomic ----------------------------------------------------------------- */
+/* -- protect.c: pcall, xpcall, atomic ------------------------------------------------ */
 
 extern const luaL_Reg xiol_protect_functions[];
 
-/* -- region.c: groups around a part of a function --------------------------------------------- */
+/* -- region.c: groups around a part of a function ------------------------------------ */
 
 extern const luaL_Reg xiol_region_functions[];
 
-/* -- testing.c ------------------------------------------------------------------------------------------- */
+/* -- testing.c ----------------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_testing_functions[];
 
-/* -- standin.c ------------------------------------------------------------------------------------------- */
+/* -- standin.c ----------------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_standin_functions[];
 
-/* -- census.c: what lives --------------------------------------------------------------------------------- */
+/* -- census.c: what lives ------------------------------------------------------------ */
 
 extern const luaL_Reg xiol_census_functions[];
 

@@ -1,10 +1,10 @@
 /* cancel: the values that tell of a cancellation.
  *
- * One userdata per cancelled scope, shared by all tasks that it reaches: made when somebody
- * cancels with a reason, or else when it is first raised. It is anchored in the scope's
- * `record` slot until the scope ends; from then on it is out of date, and raising it again
- * is an ordinary error. The program cannot make one. User value 1 is the reason, 2 the
- * handle of the task that asked. Loop's thread. */
+ * One userdata per cancelled scope, shared by all tasks that it reaches: made when
+ * somebody cancels with a reason, or else when it is first raised. It is anchored in the
+ * scope's `record` slot until the scope ends; from then on it is out of date, and raising
+ * it again is an ordinary error. The program cannot make one. User value 1 is the reason,
+ * 2 the handle of the task that asked. Loop's thread. */
 #include <string.h>
 
 #include "binding.h"
@@ -14,7 +14,7 @@ enum { VALUE_REASON = 1, VALUE_TASK = 2, SWALLOWED_MAX = 10 };
 const xiol_kind xiol_kind_cancelled = {"xio.Cancelled"};
 
 const char *xiol_source_name(uint8_t source) {
-  static const char *const names[] = {"none",   "cancel",  "deadline",
+  static const char *const names[] = {"none",    "cancel", "deadline",
                                       "failure", "signal", "shutdown"};
   return names[source];
 }
@@ -46,6 +46,10 @@ bool xiol_cancel(lua_State *L, xiol_state *state, xio_scope *scope, int reason_i
   if (scope->source != XIO_SOURCE_NONE) return false;
   if (scope->left) return xio_scope_cancel(scope, XIO_SOURCE_CANCEL);
   xiol_cancelled *cancelled = push_new(L, state, XIO_SOURCE_CANCEL);
+  if (XIO_UNLIKELY(scope->source != XIO_SOURCE_NONE)) { /* a finalizer was faster */
+    lua_pop(L, 1);
+    return false;
+  }
   if (reason_index != 0) {
     lua_pushvalue(L, reason_index);
     lua_setiuservalue(L, -2, VALUE_REASON);
@@ -93,6 +97,7 @@ static void push_failure(lua_State *L, xiol_state *state, xio_scope *scope) {
 }
 
 /* Fills in what is known of a cancellation that the core made by itself. */
+/* NOLINTBEGIN(misc-no-recursion): as deep as starts are nested */
 static void describe(lua_State *L, xiol_state *state, xio_scope *scope, int index) {
   if (scope->source == XIO_SOURCE_FAILURE && scope->kind == XIO_SCOPE_GROUP) {
     push_failure(L, state, scope);
@@ -129,8 +134,14 @@ void xiol_push_cancelled(lua_State *L, xiol_state *state, xio_scope *scope) {
   luaL_checkstack(L, 10, NULL);
   xiol_cancelled *cancelled = push_new(L, state, scope->source);
   describe(L, state, scope, lua_gettop(L));
-  attach(L, state, cancelled, scope);
+  if (XIO_LIKELY(scope->record == 0)) {
+    attach(L, state, cancelled, scope);
+  } else { /* a finalizer was faster */
+    lua_pop(L, 1);
+    xiol_push_anchored(L, state, scope->record);
+  }
 }
+/* NOLINTEND(misc-no-recursion) */
 
 bool xiol_is_cancelled(lua_State *L, int index) {
   xiol_cancelled *cancelled = xiol_test(L, index, &xiol_kind_cancelled);
@@ -151,11 +162,12 @@ void xiol_cancel_ended(lua_State *L, xiol_state *state, xio_scope *scope, int in
   scope->record = 0;
 }
 
-/* The scope whose cancellation a task is told of. One that has been hidden by a shield since
- * its wait was withdrawn still counts. */
+/* The scope whose cancellation a task is told of. One that has been hidden by a shield
+ * since its wait was withdrawn still counts. */
 static xio_scope *origin_of(xio_scope *innermost) {
   xio_scope *origin = xio_scope_origin(innermost);
-  for (xio_scope *scope = innermost; origin == NULL && scope != NULL; scope = scope->parent) {
+  for (xio_scope *scope = innermost; origin == NULL && scope != NULL;
+       scope = scope->parent) {
     if (scope->source != XIO_SOURCE_NONE) origin = scope;
   }
   return origin;
@@ -166,8 +178,10 @@ static void warn_swallowed(lua_State *L, xiol_task *task) {
   xiol_push_task_name(L, -1);
   lua_warning(L, "xio: task '", 1);
   lua_warning(L, lua_tostring(L, -1), 1);
-  lua_warning(L, "' has swallowed ten cancellations in a row: let errors for which "
-              "xio.is_cancelled is true pass, or use xio.pcall", 0);
+  lua_warning(L,
+              "' has swallowed ten cancellations in a row: let errors for which "
+              "xio.is_cancelled is true pass, or use xio.pcall",
+              0);
   lua_pop(L, 2);
 }
 
@@ -181,8 +195,7 @@ int xiol_raise_cancelled(lua_State *L, xiol_state *state, xiol_task *task) {
 }
 
 static int cancelled_index(lua_State *L) {
-  xiol_cancelled *cancelled =
-      xiol_check(L, 1, &xiol_kind_cancelled, "Cancelled.__index");
+  xiol_cancelled *cancelled = xiol_check(L, 1, &xiol_kind_cancelled, "Cancelled.__index");
   const char *field = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   if (strcmp(field, "source") == 0) {
     lua_pushstring(L, xiol_source_name(cancelled->source));
@@ -235,5 +248,5 @@ void xiol_open_cancel(lua_State *L, xiol_state *state) {
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  state->refs[XIOL_REF_CANCELLED] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_CANCELLED);
 }

@@ -75,7 +75,8 @@ void xiol_push_census(lua_State *L, xiol_state *state, xiol_runtime *runtime) {
   lua_newtable(L);
   if (runtime->loop == NULL) return;
   xio_scope *root = &runtime->loop->root.scope;
-  for (xio_scope *scope = root; scope != NULL; scope = xio_scope_next(root, scope, true)) {
+  for (xio_scope *scope = root; scope != NULL;
+       scope = xio_scope_next(root, scope, true)) {
     if (scope->kind == XIO_SCOPE_TASK) {
       add_task(L, state, xiol_task_of(xio_task_of_own(scope)));
     }
@@ -108,8 +109,9 @@ static int l_census(lua_State *L) {
   set_integer(L, "groups", state->live.groups);
   set_integer(L, "loops", state->live.loops);
   set_integer(L, "fds", state->live.fds);
-  set_integer(L, "slots", state->slot_count - state->free_count -
-                              (state->generator_stack != 0) - (lua_Integer)state->pooled);
+  set_integer(L, "slots",
+              state->slot_count - state->free_count - (state->generator_stack != 0) -
+                  (lua_Integer)state->pooled);
   return 1;
 }
 

@@ -322,9 +322,7 @@ static void push_capacity(lua_State *L, const xio_channel *core) {
 
 static int end_stats(lua_State *L) {
   const xio_channel *core = &check_end(L, "channel:stats")->channel->core;
-  uint32_t sending = xio_list_count(&core->sending);
-  uint32_t receiving = xio_list_count(&core->receiving);
-  lua_createtable(L, 0, 10);
+  lua_createtable(L, 0, 7);
   push_capacity(L, core);
   lua_setfield(L, -2, "capacity");
   set_count(L, "buffered", core->buffered);
@@ -332,10 +330,8 @@ static int end_stats(lua_State *L) {
   set_count(L, "receivers", core->receivers);
   set_count(L, "sent", core->sent);
   set_count(L, "received", core->received);
-  set_count(L, "refused", core->refused);
-  set_count(L, "waiting", (uint64_t)sending + receiving);
-  set_count(L, "waiting_senders", sending);
-  set_count(L, "waiting_receivers", receiving);
+  set_count(L, "waiting",
+            xio_list_count(&core->sending) + xio_list_count(&core->receiving));
   return 1;
 }
 
@@ -558,9 +554,9 @@ static int l_lossy_channel(lua_State *L) {
 const luaL_Reg xiol_channel_functions[] = {
     {"channel", l_channel}, {"lossy_channel", l_lossy_channel}, {NULL, NULL}};
 
-/* Makes a metatable whose methods are found without a call. */
-static int make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
-                      const luaL_Reg *methods, const luaL_Reg *metamethods) {
+/* Makes and keeps a metatable whose methods are found without a call. */
+static void make_class(lua_State *L, xiol_state *state, const xiol_kind *kind, xiol_ref ref,
+                       const luaL_Reg *methods, const luaL_Reg *metamethods) {
   lua_newtable(L);
   xiol_set_functions(L, state, metamethods);
   lua_pushstring(L, kind->name);
@@ -570,7 +566,7 @@ static int make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
   lua_newtable(L);
   xiol_set_functions(L, state, methods);
   lua_setfield(L, -2, "__index");
-  return luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, ref);
 }
 
 void xiol_open_channel(lua_State *L, xiol_state *state) {
@@ -598,7 +594,6 @@ void xiol_open_channel(lua_State *L, xiol_state *state) {
                                            {"__tostring", end_tostring},
                                            {"__call", receiver_recv},
                                            {NULL, NULL}};
-  state->refs[XIOL_REF_SENDER] = make_class(L, state, &xiol_kind_sender, sender, meta);
-  state->refs[XIOL_REF_RECEIVER] =
-      make_class(L, state, &xiol_kind_receiver, receiver, receiver_meta);
+  make_class(L, state, &xiol_kind_sender, XIOL_REF_SENDER, sender, meta);
+  make_class(L, state, &xiol_kind_receiver, XIOL_REF_RECEIVER, receiver, receiver_meta);
 }

@@ -37,7 +37,7 @@ static int l_condition(lua_State *L) {
   return 1;
 }
 
-/* -- waiting and notifying ------------------------------------------------------------------ */
+/* -- waiting and notifying ----------------------------------------------------------- */
 
 /* The task was cancelled before it began to wait: it has kept the lock. */
 static int finish_refused(lua_State *L, int status, lua_KContext context) {
@@ -65,10 +65,10 @@ static int finish_wait(lua_State *L, int status, lua_KContext ended) {
   return 1;
 }
 
-/* wait([timeout]): releases the lock, which the running task owns, and waits to be notified;
- * true. After `timeout` seconds: nil, err, "ETIMEDOUT". Either way the task owns the lock
- * again when this returns, also where it raises because it was cancelled. A checkpoint; one
- * that was notified is not cancelled any more. */
+/* wait([timeout]): releases the lock, which the running task owns, and waits to be
+ * notified; true. After `timeout` seconds: nil, err, "ETIMEDOUT". Either way the task
+ * owns the lock again when this returns, also where it raises because it was cancelled. A
+ * checkpoint; one that was notified is not cancelled any more. */
 static int condition_wait(lua_State *L) {
   static const char function[] = "condition:wait";
   xiol_state *state = xiol_state_of(L);
@@ -80,7 +80,7 @@ static int condition_wait(lua_State *L) {
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_refused);
   int64_t until = xiol_sync_until(task, timeout);
   if (xio_condition_wait(&condition->core, &task->core, until) != XIO_OK) {
-    return luaL_error(L, "not enough memory");
+    xiol_raise_memory(L);
   }
   return xiol_yield(L, XIO_OK, finish_wait);
 }
@@ -94,8 +94,8 @@ static int notify(lua_State *L, uint32_t count, const char *function) {
   return 1;
 }
 
-/* notify([n]): the first n (1) waiters go on, in order, once they have the lock. Returns how
- * many these are. Raises where this task does not own the lock. */
+/* notify([n]): the first n (1) waiters go on, in order, once they have the lock. Returns
+ * how many these are. Raises where this task does not own the lock. */
 static int condition_notify(lua_State *L) {
   static const char function[] = "condition:notify";
   check_condition(L, function);
@@ -109,7 +109,7 @@ static int condition_notify_all(lua_State *L) {
   return notify(L, UINT32_MAX, "condition:notify_all");
 }
 
-/* -- the methods of the lock ------------------------------------------------------------------ */
+/* -- the methods of the lock --------------------------------------------------------- */
 
 static xio_lock *check_lock(lua_State *L, const char *function) {
   return check_condition(L, function)->core.lock;
@@ -163,7 +163,7 @@ static int condition_close(lua_State *L) {
   return xiol_lock_close(L, check_lock(L, function), function);
 }
 
-/* -- the rest ----------------------------------------------------------------------------------- */
+/* -- the rest ------------------------------------------------------------------------ */
 
 /* stats(): {waiting =, held =}; who was notified waits for the lock and not here. */
 static int condition_stats(lua_State *L) {

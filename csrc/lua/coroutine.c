@@ -1,15 +1,15 @@
 /* coroutine: coroutines as the core's tasks.
  *
- * Each coroutine of ours keeps at its base what XIOL_BASE_… names, and is anchored from its
- * making until it is let go. A task that ends normally, or by an
- * error (which its protected call has caught), leaves its coroutine ready for the next.
- * A task has no coroutine before its first run where none was idle at its spawning.
+ * Each coroutine of ours keeps at its base what XIOL_BASE_… names, and is anchored from
+ * its making until it is let go. A task that ends normally, or by an error (which its
+ * protected call has caught), leaves its coroutine ready for the next. A task has no
+ * coroutine before its first run where none was idle at its spawning.
  *
  * resume and abandon are called by the core: nothing in them may raise, so whatever
  * allocates happens inside a protected call. Loop's thread. */
 #include "binding.h"
 
-/* -- the pool ---------------------------------------------------------------------------- */
+/* -- the pool ------------------------------------------------------------------------ */
 
 xiol_coroutine xiol_take_coroutine(xiol_state *state) {
   if (state->pooled == 0) return (xiol_coroutine){NULL, 0};
@@ -87,7 +87,7 @@ static bool give_coroutine(xiol_task *task) {
   return true;
 }
 
-/* -- the body ---------------------------------------------------------------------------- */
+/* -- the body ------------------------------------------------------------------------ */
 
 /* Packs all arguments into one table. Called protected. */
 int xiol_pack_results(lua_State *L) {
@@ -155,10 +155,10 @@ int xiol_task_main(lua_State *L) {
   return finish_main(L, status, -1);
 }
 
-/* -- resuming ---------------------------------------------------------------------------- */
+/* -- resuming ------------------------------------------------------------------------ */
 
-/* The task is over: tells its group. A failure that nobody waits for in start() stays with
- * the group, and keeps its memory, until that takes it. */
+/* The task is over: tells its group. A failure that nobody waits for in start() stays
+ * with the group, and keeps its memory, until that takes it. */
 static void end_task(xiol_task *task) {
   xiol_state *state = task->runtime->state;
   xio_outcome outcome = (xio_outcome)task->handle->outcome;
@@ -257,7 +257,8 @@ static void abandon(xio_task *core) {
     task->handle->outcome = XIO_OUTCOME_CANCELLED;
   }
   xiol_drop_values(task->runtime->state, &core->own);
-  task->escaped = true; /* its coroutine is in the middle of something: not to be reused */
+  task->escaped =
+      true; /* its coroutine is in the middle of something: not to be reused */
   xiol_task_free(task->runtime->state, task);
 }
 

@@ -1,20 +1,20 @@
 /* error: raised values on their way through tasks, groups and scopes.
  *
  * A raised value stays the very same value. What is known of its latest raise is kept
- * beside it in a record {traceback=, spawned=, suppressed=}: for tables and other objects in
- * a table with weak keys, for strings and the like in a ring of the last 64. The message
- * handler, which every boundary of xio uses, makes the record at the place of the raise.
- * Where an error meets another while it unwinds (from a <close> handler), the boundary that
- * it is on its way to knows by its `unwinding` slot: a cancellation never replaces it, and
- * whatever it replaces is kept as suppressed. Texts are put together in Lua
- * (lua/xio/error.lua). Loop's thread. */
+ * beside it in a record {traceback=, spawned=, suppressed=}: for tables and other objects
+ * in a table with weak keys, for strings and the like in a ring of the last 64. The
+ * message handler, which every boundary of xio uses, makes the record at the place of the
+ * raise. Where an error meets another while it unwinds (from a <close> handler), the
+ * boundary that it is on its way to knows by its `unwinding` slot: a cancellation never
+ * replaces it, and whatever it replaces is kept as suppressed. Texts are put together in
+ * Lua (lua/xio/error.lua). Loop's thread. */
 #include <string.h>
 
 #include "binding.h"
 
 enum { RECENT_MAX = 64, LEVELS_FIRST = 12, LEVELS_LAST = 11 };
 
-/* -- records ------------------------------------------------------------------------------ */
+/* -- records ------------------------------------------------------------------------- */
 
 static bool is_object(lua_State *L, int index) {
   int type = lua_type(L, index);
@@ -133,7 +133,7 @@ void xiol_note_spawned(lua_State *L, xiol_state *state, int index, xiol_task *ta
   lua_pop(L, 1);
 }
 
-/* -- stacks as text ------------------------------------------------------------------------- */
+/* -- stacks as text ------------------------------------------------------------------ */
 
 /* Whether the function at the top of `of`, which is popped, belongs to the runtime. */
 static bool pop_is_ours(lua_State *of, xiol_state *state, const lua_Debug *ar) {
@@ -172,7 +172,8 @@ static void add_frame(luaL_Buffer *buffer, lua_State *L, lua_Debug *ar) {
 
 static int deepest_level(lua_State *of) {
   lua_Debug ar;
-  int low = 1, high = 1;
+  int low = 1;
+  int high = 1;
   while (lua_getstack(of, high, &ar)) {
     low = high;
     high *= 2;
@@ -210,7 +211,7 @@ void xiol_push_stack(lua_State *L, lua_State *of, xiol_state *state, int level) 
   luaL_pushresult(&buffer);
 }
 
-/* -- the message handler --------------------------------------------------------------------- */
+/* -- the message handler ------------------------------------------------------------- */
 
 /* Leaves at the top, in place of a nil, an error that says so. */
 static void name_nil(lua_State *L, xiol_state *state) {
@@ -231,8 +232,8 @@ static bool raised_by_us(lua_State *L, xiol_state *state) {
   return ours;
 }
 
-/* Makes the record of a raise that happens now. The stack that a generator left counts only
- * where our function raises its error: an earlier one may have met a plain pcall. */
+/* Makes the record of a raise that happens now. The stack that a generator left counts
+ * only where our function raises its error: an earlier one may have met a plain pcall. */
 static void note_raise(lua_State *L, xiol_state *state, int index) {
   bool is_generators = state->generator_stack != 0 && raised_by_us(L, state);
   push_new_record(L, state, index);
@@ -249,8 +250,8 @@ static void note_raise(lua_State *L, xiol_state *state, int index) {
   lua_pop(L, 1);
 }
 
-/* A cancellation is raised in `scope`: where an error is unwinding to its end already, that
- * one goes on. */
+/* A cancellation is raised in `scope`: where an error is unwinding to its end already,
+ * that one goes on. */
 static int meet_cancellation(lua_State *L, xiol_state *state, xio_scope *scope) {
   if (scope->unwinding != 0) {
     xiol_push_anchored(L, state, scope->unwinding);
@@ -304,7 +305,7 @@ void xiol_drop_values(xiol_state *state, xio_scope *scope) {
   xiol_cancel_ended(state->main, state, scope, 0);
 }
 
-/* -- several errors ---------------------------------------------------------------------------- */
+/* -- several errors ------------------------------------------------------------------ */
 
 int xiol_raise_errors(lua_State *L, xiol_state *state, uint8_t mode) {
   int list = lua_gettop(L);
@@ -340,7 +341,7 @@ void xiol_push_error(lua_State *L, xiol_state *state, const char *code, const ch
   lua_setmetatable(L, -2);
 }
 
-/* -- functions ---------------------------------------------------------------------------------- */
+/* -- functions ----------------------------------------------------------------------- */
 
 /* trace(err): the record of its latest raise, or nil. */
 static int l_trace(lua_State *L) {
@@ -418,7 +419,7 @@ void xiol_open_error(lua_State *L, xiol_state *state) {
     lua_pushfstring(L, "xio.%s", types[i].name);
     lua_setfield(L, -2, "__name");
     lua_pushvalue(L, -1);
-    state->refs[types[i].ref] = luaL_ref(L, LUA_REGISTRYINDEX);
+    xiol_keep(L, state, types[i].ref);
     lua_setfield(L, -2, types[i].name);
   }
   lua_setfield(L, -2, "types");

@@ -75,7 +75,7 @@ static int event_wait(lua_State *L) {
     return xiol_yield(L, 0, finish_turn);
   }
   int status = xio_event_wait(&event->core, &task->core, xiol_sync_until(task, timeout));
-  if (status != XIO_OK) return luaL_error(L, "not enough memory");
+  if (status != XIO_OK) xiol_raise_memory(L);
   return xiol_yield(L, 0, finish_wait);
 }
 
@@ -83,11 +83,6 @@ static int event_wait(lua_State *L) {
 static int event_stats(lua_State *L) {
   xiol_event *event = xiol_check(L, 1, &xiol_kind_event, "event:stats");
   xiol_sync_stats(L, &event->core.waiters);
-  return 1;
-}
-
-static int event_index(lua_State *L) {
-  xiol_sync_field(L);
   return 1;
 }
 
@@ -105,7 +100,6 @@ void xiol_open_event(lua_State *L, xiol_state *state) {
                                         .name = "event",
                                         .construct = l_event,
                                         .methods = methods,
-                                        .index = event_index,
                                         .tostring = event_tostring};
   xiol_sync_open(L, state, &class);
 }

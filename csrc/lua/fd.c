@@ -1,13 +1,14 @@
 /* fd: descriptors of others as Lua sees them: xio.fd, xio.read, xio.write, xio.writeall.
  *
- * The descriptor stays its owner's: nothing here duplicates, closes or changes it. xio.read
- * and the like look the number up at each step, since the file may be closed while they
- * wait. A box of xio.fd owns its registration (xio_fd), which knows when the number has
- * become another file; closing twice, and collecting, are harmless.
+ * The descriptor stays its owner's: nothing here duplicates, closes or changes it.
+ * xio.read and the like look the number up at each step, since the file may be closed
+ * while they wait. A box of xio.fd owns its registration (xio_fd), which knows when the
+ * number has become another file; closing twice, and collecting, are harmless.
  *
- * Bytes are read into a block of the state's and become a string in the same step, so that
- * no wait, and so no cancellation, can come between; only a memory error for that string
- * loses them. Loop's thread. Not here: lines, buffers, and files that we opened. */
+ * Bytes are read into a block of the state's and become a string in the same step, so
+ * that no wait, and so no cancellation, can come between; only a memory error for that
+ * string loses them. Loop's thread. Not here: lines, buffers, and files that we
+ * opened. */
 #include <string.h>
 
 #include "../core/fd.h"
@@ -56,10 +57,6 @@ static int raise_busy(lua_State *L, const char *function, xio_fd_side side, int 
                    side == XIO_FD_READ ? "read from" : "write to", number);
 }
 
-static int raise_memory(lua_State *L) {
-  return luaL_error(L, "not enough memory");
-}
-
 /* -- what to read from and write to -------------------------------------------------- */
 
 typedef struct target {
@@ -68,7 +65,8 @@ typedef struct target {
   xiol_fd *box; /* NULL: none */
 } target;
 
-/* Reads what is at `index` into `to`: XIO_OK, or XIO_ECLOSED. Raises for what is no file. */
+/* Reads what is at `index` into `to`: XIO_OK, or XIO_ECLOSED. Raises for what is no
+ * file. */
 static int get_target(lua_State *L, int index, target *to, const char *function) {
   *to = (target){.number = -1};
   luaL_Stream *stream = luaL_testudata(L, index, LUA_FILEHANDLE);
@@ -95,8 +93,8 @@ static int get_target(lua_State *L, int index, target *to, const char *function)
   return XIO_OK;
 }
 
-/* Raises where the box belongs to another run than `task`, or where another task waits for
- * the side already. */
+/* Raises where the box belongs to another run than `task`, or where another task waits
+ * for the side already. */
 static void check_free(lua_State *L, xiol_task *task, const target *from,
                        xio_fd_side side, const char *function) {
   xio_loop *loop = task->runtime->loop;
@@ -130,7 +128,7 @@ static void grow_scratch(lua_State *L, xiol_state *state, size_t size) {
   if (state->scratch_size >= size) return;
   char *block = state->alloc.resize(state->alloc.context, state->scratch,
                                     state->scratch_size, size);
-  if (block == NULL) raise_memory(L);
+  if (block == NULL) xiol_raise_memory(L);
   state->scratch = block;
   state->scratch_size = size;
 }
@@ -170,7 +168,7 @@ static int try_read(lua_State *L, xiol_state *state, xiol_task *task) {
   status = (int)count;
   if (status == XIO_EAGAIN) status = wait_for(task, &from, XIO_FD_READ);
   if (status == XIO_OK) return xiol_yield(L, 0, finish_read);
-  if (status == XIO_ENOMEM) return raise_memory(L);
+  if (status == XIO_ENOMEM) xiol_raise_memory(L);
   return xiol_push_refusal(L, state, status, "read", from.number);
 }
 
@@ -188,10 +186,11 @@ static int finish_read(lua_State *L, int status, lua_KContext context) {
   return try_read(L, state, task);
 }
 
-/* read(f [, n]): waits for, and gives, 1 to n bytes (64 KiB; 1 MiB at most), nil at the end;
- * or nil, err, code. A checkpoint; cancelled, it has taken nothing. Of what an io file has
- * read ahead itself, only that of a regular file is seen: elsewhere use setvbuf("no"), or
- * one way of reading only. Closing an io file wakes nobody who waits to read it. */
+/* read(f [, n]): waits for, and gives, 1 to n bytes (64 KiB; 1 MiB at most), nil at the
+ * end; or nil, err, code. A checkpoint; cancelled, it has taken nothing. Of what an io
+ * file has read ahead itself, only that of a regular file is seen: elsewhere use
+ * setvbuf("no"), or one way of reading only. Closing an io file wakes nobody who waits to
+ * read it. */
 static int l_read(lua_State *L) {
   static const char function[] = "xio.read";
   xiol_state *state = xiol_state_of(L);
@@ -264,7 +263,7 @@ static int try_write(lua_State *L, xiol_state *state, xiol_task *task,
     status = (int)count;
     if (status == XIO_EAGAIN) status = wait_for(task, &to, XIO_FD_WRITE);
     if (status == XIO_OK) return xiol_yield(L, next, finish_write);
-    if (status == XIO_ENOMEM) return raise_memory(L);
+    if (status == XIO_ENOMEM) xiol_raise_memory(L);
     return refuse_write(L, state, status, to.number, done);
   }
 }
@@ -290,14 +289,16 @@ static int begin_write(lua_State *L, const char *function, lua_KContext context)
   return try_write(L, state, xiol_enter(L, state, function), context);
 }
 
-/* write(f, s): writes what an io file has buffered, then, when there is room, some of s; how
- * many bytes; or nil, err, code, 0. A checkpoint; cancelled, it has written nothing of s. */
+/* write(f, s): writes what an io file has buffered, then, when there is room, some of s;
+ * how many bytes; or nil, err, code, 0. A checkpoint; cancelled, it has written nothing
+ * of s. */
 static int l_write(lua_State *L) {
   return begin_write(L, "xio.write", WRITE_SOME);
 }
 
-/* writeall(f, s): the same with all of s; f; or nil, err, code, how many bytes went out. A
- * checkpoint; cancelled, it may have written a part of s: only streams tell how much. */
+/* writeall(f, s): the same with all of s; f; or nil, err, code, how many bytes went out.
+ * A checkpoint; cancelled, it may have written a part of s: only streams tell how
+ * much. */
 static int l_writeall(lua_State *L) {
   return begin_write(L, "xio.writeall", 0);
 }
@@ -321,7 +322,7 @@ static int l_fd(lua_State *L) {
   xiol_push_ref(L, state, XIOL_REF_FD);
   lua_setmetatable(L, -2);
   status = xio_fd_open(&box->fd, task->runtime->loop, from.number);
-  if (status == XIO_ENOMEM) return raise_memory(L);
+  if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status != XIO_OK) return xiol_push_refusal(L, state, status, "fd", from.number);
   state->live.fds++;
   return 1;
@@ -391,7 +392,7 @@ static int wait_ready(lua_State *L, xio_fd_side side, const char *function) {
     status = xio_fd_wait(box->fd, side, &task->core, at);
   }
   if (status == XIO_OK) return xiol_yield(L, side, finish_ready);
-  if (status == XIO_ENOMEM) return raise_memory(L);
+  if (status == XIO_ENOMEM) xiol_raise_memory(L);
   return xiol_push_refusal(L, state, status, op, box->number);
 }
 
@@ -442,5 +443,5 @@ void xiol_open_fd(lua_State *L, xiol_state *state) {
   static const luaL_Reg closing[] = {{"__close", fd_gc}, {NULL, NULL}};
   xiol_make_class(L, state, &xiol_kind_fd, methods, fd_index, fd_tostring, fd_gc);
   xiol_set_functions(L, state, closing);
-  state->refs[XIOL_REF_FD] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_FD);
 }

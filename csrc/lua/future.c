@@ -1,7 +1,7 @@
 /* future: xio.future(), a result that comes later, and is settled once.
  *
- * The core's part is an event, which is set when the future is settled; the results, or the
- * error, are user value 1. Loop's thread. */
+ * The core's part is an event, which is set when the future is settled; the results, or
+ * the error, are user value 1. Loop's thread. */
 #include <string.h>
 
 #include "sync.h"
@@ -75,8 +75,8 @@ static int future_fail(lua_State *L) {
   return settle(L, future, XIO_OUTCOME_FAILED, 1);
 }
 
-/* cancel(): awaiting it raises an xio.Error with code "ECANCELED". Returns whether that is
- * so from now on: what is settled stays as it is. */
+/* cancel(): awaiting it raises an xio.Error with code "ECANCELED". Returns whether that
+ * is so from now on: what is settled stays as it is. */
 static int future_cancel(lua_State *L) {
   xiol_future *future = xiol_check(L, 1, &xiol_kind_future, "future:cancel");
   if (future->outcome != XIO_OUTCOME_NONE) {
@@ -146,7 +146,7 @@ static int future_await(lua_State *L) {
   }
   int status =
       xio_event_wait(&future->event, &task->core, xiol_sync_until(task, timeout));
-  if (status != XIO_OK) return luaL_error(L, "not enough memory");
+  if (status != XIO_OK) xiol_raise_memory(L);
   return xiol_yield(L, 0, finish_await);
 }
 

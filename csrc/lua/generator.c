@@ -6,8 +6,8 @@
  * level resumes the one above it. The consumer sees nothing of it. The functions replace
  * those of the coroutine table when xio.core is opened; outside of tasks they do what the
  * stock ones do. What is kept: for each generator in the middle of a wait, its task. A
- * place for that is made before the generator runs, since nothing may fail once a wait has
- * begun. Loop's thread. */
+ * place for that is made before the generator runs, since nothing may fail once a wait
+ * has begun. Loop's thread. */
 #include <string.h>
 
 #include "binding.h"
@@ -24,7 +24,7 @@ static xiol_task *running_in(lua_State *L, xiol_state *state) {
   return xiol_task_of(state->runtime->loop->queue.running);
 }
 
-/* -- places for waiting generators ---------------------------------------------------------- */
+/* -- places for waiting generators --------------------------------------------------- */
 
 void xiol_close_generator(xiol_state *state) {
   xio_alloc_free(&state->alloc, state->parked,
@@ -40,7 +40,7 @@ static void reserve_place(lua_State *L, xiol_state *state) {
   struct xiol_parked *places = state->alloc.resize(
       state->alloc.context, state->parked, state->parked_capacity * sizeof *places,
       capacity * sizeof *places);
-  if (places == NULL) luaL_error(L, "not enough memory");
+  if (places == NULL) xiol_raise_memory(L);
   memset(places + state->parked_capacity, 0,
          (capacity - state->parked_capacity) * sizeof *places);
   state->parked = places;
@@ -101,7 +101,7 @@ static bool is_task_coroutine(lua_State *L, xiol_state *state, lua_State *corout
   return ours;
 }
 
-/* -- resuming ------------------------------------------------------------------------------- */
+/* -- resuming ------------------------------------------------------------------------ */
 
 /* Why `co` cannot be resumed by our functions, or NULL. */
 static const char *refusal(lua_State *L, xiol_state *state, lua_State *co) {
@@ -127,8 +127,9 @@ static int move_results(lua_State *L, lua_State *co, int count) {
 
 enum { RESUME_WAITS = -2 };
 
-/* Resumes `co` with the `count` values at the top of L. Returns the number of results that
- * it left on L; -1 with an error at the top; RESUME_WAITS where `co` waits: yield. */
+/* Resumes `co` with the `count` values at the top of L. Returns the number of results
+ * that it left on L; -1 with an error at the top; RESUME_WAITS where `co` waits:
+ * yield. */
 static int resume(lua_State *L, xiol_state *state, lua_State *co, int count) {
   if (!lua_checkstack(co, count)) {
     lua_pop(L, count);
@@ -150,7 +151,8 @@ static int resume(lua_State *L, xiol_state *state, lua_State *co, int count) {
     state->top = L;
     state->waitable = waitable;
     state->resuming--;
-    if (status == LUA_YIELD && task->core.wait.state != XIO_WAIT_IDLE) return RESUME_WAITS;
+    if (status == LUA_YIELD && task->core.wait.state != XIO_WAIT_IDLE)
+      return RESUME_WAITS;
   }
   if (XIO_LIKELY(status == LUA_OK || status == LUA_YIELD)) {
     return move_results(L, co, results);
@@ -206,9 +208,10 @@ static int stack_of(lua_State *L) {
   return 1;
 }
 
-/* Raises the error of a wrapped coroutine, which is at the top, as the stock function does:
- * the coroutine is closed, and a message tells where it was called. Nothing may raise
- * before it is closed. Of generators in one another the innermost's stack is kept. */
+/* Raises the error of a wrapped coroutine, which is at the top, as the stock function
+ * does: the coroutine is closed, and a message tells where it was called. Nothing may
+ * raise before it is closed. Of generators in one another the innermost's stack is
+ * kept. */
 static int raise_wrapped(lua_State *L, xiol_state *state, lua_State *co) {
   int status = lua_status(co);
   if (status != LUA_OK && status != LUA_YIELD) {
@@ -279,12 +282,13 @@ static int l_wrap(lua_State *L) {
   return 1;
 }
 
-/* -- yield, close, running -------------------------------------------------------------------- */
+/* -- yield, close, running ----------------------------------------------------------- */
 
 /* Raises where the innermost scope of `task` was opened in the coroutine L. */
 static void check_no_scope(lua_State *L, xiol_task *task) {
   xio_scope *scope = task->core.wait.scope;
-  const char *verb = "group", *place = NULL;
+  const char *verb = "group";
+  const char *place = NULL;
   int line = 0;
   if (scope->kind == XIO_SCOPE_PLAIN) {
     xiol_scope *plain = XIO_CONTAINER_OF(scope, xiol_scope, core);
@@ -301,9 +305,10 @@ static void check_no_scope(lua_State *L, xiol_task *task) {
   } else {
     return;
   }
-  xiol_fail(L, "coroutine.yield: the scope of xio.%s, opened at %s:%d in this coroutine, is "
-            "still open; end it before yielding to the consumer", verb, place != NULL ? place : "?",
-            line);
+  xiol_fail(L,
+            "coroutine.yield: the scope of xio.%s, opened at %s:%d in this coroutine, is "
+            "still open; end it before yielding to the consumer",
+            verb, place != NULL ? place : "?", line);
 }
 
 static int finish_yield(lua_State *L, int status, lua_KContext context) {
@@ -315,8 +320,8 @@ static int finish_yield(lua_State *L, int status, lua_KContext context) {
   return 0;
 }
 
-/* yield(...): a generator gives values to its consumer; a task, which has none, lets others
- * run. */
+/* yield(...): a generator gives values to its consumer; a task, which has none, lets
+ * others run. */
 static int l_yield(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = running_in(L, state);
@@ -338,15 +343,17 @@ static int l_close(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   lua_State *co = check_coroutine(L, "close");
   if (co != L && lua_checkstack(co, 1) && is_task_coroutine(L, state, co)) {
-    return xiol_fail(L, "coroutine.close: cannot close the coroutine of a task: "
-                      "cancel the task");
+    return xiol_fail(L,
+                     "coroutine.close: cannot close the coroutine of a task: "
+                     "cancel the task");
   }
   xiol_task *task = waiting_in(state, co);
   if (task != NULL) {
     xio_wait_abort(&task->core.wait);
     if (task->core.wait.state == XIO_WAIT_PARKED) {
-      return xiol_fail(L, "coroutine.close: the coroutine waits in a task for something "
-                        "that cannot be withdrawn");
+      return xiol_fail(L,
+                       "coroutine.close: the coroutine waits in a task for something "
+                       "that cannot be withdrawn");
     }
   }
   lua_settop(L, 1);
@@ -387,5 +394,5 @@ void xiol_open_generator(lua_State *L, xiol_state *state) {
     xiol_set_functions(L, state, functions);
   }
   lua_pop(L, 1);
-  state->refs[XIOL_REF_STOCK] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_STOCK);
 }

@@ -1,9 +1,10 @@
 /* group: xio.group, and the handles of groups.
  *
- * The frame of xio.group holds [1] the message handler, [2] the handle; above them the body
- * and its arguments, later its results or its error. At the end of the body the host joins:
- * it is resumed in the next half when no child lives. Then the errors of body and children
- * are put together, the scope is left, and the outcome decided (T3, C2 of the contract).
+ * The frame of xio.group holds [1] the message handler, [2] the handle; above them the
+ * body and its arguments, later its results or its error. At the end of the body the host
+ * joins: it is resumed in the next half when no child lives. Then the errors of body and
+ * children are put together, the scope is left, and the outcome decided (T3, C2 of the
+ * contract).
  *
  * An xiol_group belongs to whoever refers to it: being open counts as one, the handle as
  * another. Loop's thread. */
@@ -15,7 +16,7 @@ const xiol_kind xiol_kind_group = {"xio.Group"};
 
 enum { FRAME_HANDLER = 1, FRAME_HANDLE = 2, FRAME_BODY = 3 };
 
-/* -- memory ------------------------------------------------------------------------------- */
+/* -- memory -------------------------------------------------------------------------- */
 
 void xiol_drop_failed(xiol_state *state, xio_group *group) {
   for (xio_task *task; (task = xio_group_take_failed(group)) != NULL;) {
@@ -47,7 +48,7 @@ static xiol_group *push_handle(lua_State *L, xiol_state *state, xiol_runtime *ru
   xiol_push_ref(L, state, XIOL_REF_GROUP);
   lua_setmetatable(L, -2);
   xiol_group *group = xio_alloc_new(&state->alloc, sizeof *group);
-  if (group == NULL) luaL_error(L, "not enough memory");
+  if (group == NULL) xiol_raise_memory(L);
   xio_group_init(&group->core, &runtime->loop->queue);
   group->state = state;
   group->runtime = runtime;
@@ -62,7 +63,7 @@ static xiol_group *check_group(lua_State *L, const char *function) {
   return handle->group;
 }
 
-/* -- the end of a group ------------------------------------------------------------------- */
+/* -- the end of a group -------------------------------------------------------------- */
 
 /* Appends the value at the top, which is popped, to `list`, unless it is one of `raised`:
  * errors that were handed on by await, and so came here by two ways. */
@@ -221,7 +222,7 @@ static int l_group(lua_State *L) {
     xiol_find_place(L, state, 1, &group->place, &group->place_line);
   }
   if (xio_group_open(&group->core, &task->core) != XIO_OK) {
-    return luaL_error(L, "not enough memory");
+    xiol_raise_memory(L);
   }
   group->refs++;
   lua_KContext context = (lua_KContext)group;
@@ -230,7 +231,7 @@ static int l_group(lua_State *L) {
   return finish_body(L, status, context);
 }
 
-/* -- handles ------------------------------------------------------------------------------ */
+/* -- handles ------------------------------------------------------------------------- */
 
 static xiol_group *check_open(lua_State *L, const char *function) {
   xiol_group *group = check_group(L, function);
@@ -250,11 +251,7 @@ static int group_spawn(lua_State *L) {
 }
 
 /* Upvalues of the function `started` that a child of start() is given. */
-enum {
-  STARTED_CHILD = XIOL_UPVALUES + 1,
-  STARTED_VALUES,
-  STARTED_TAKEN
-};
+enum { STARTED_CHILD = XIOL_UPVALUES + 1, STARTED_VALUES, STARTED_TAKEN };
 
 static int started(lua_State *L) {
   xiol_task_handle *handle =
@@ -264,8 +261,8 @@ static int started(lua_State *L) {
   }
   if (handle->task->core.started) {
     return xiol_fail(L, "started: called twice by task '%s'",
-                      (lua_pushvalue(L, lua_upvalueindex(STARTED_CHILD)),
-                       xiol_push_task_name(L, -1), lua_tostring(L, -1)));
+                     (lua_pushvalue(L, lua_upvalueindex(STARTED_CHILD)),
+                      xiol_push_task_name(L, -1), lua_tostring(L, -1)));
   }
   int count = lua_gettop(L);
   lua_createtable(L, count, 1);
@@ -313,10 +310,11 @@ static int finish_start(lua_State *L, int status, lua_KContext context) {
     return xiol_raise_cancelled(L, state, task);
   }
   xiol_push_task_name(L, 3);
-  return xiol_fail(L, child->outcome == XIO_OUTCOME_CANCELLED
-                           ? "group:start: task '%s' was cancelled before it called started"
-                           : "group:start: task '%s' exited without calling started",
-                    lua_tostring(L, -1));
+  return xiol_fail(L,
+                   child->outcome == XIO_OUTCOME_CANCELLED
+                       ? "group:start: task '%s' was cancelled before it called started"
+                       : "group:start: task '%s' exited without calling started",
+                   lua_tostring(L, -1));
 }
 
 static int group_start(lua_State *L) {
@@ -353,8 +351,9 @@ static int group_start(lua_State *L) {
 static int group_cancel(lua_State *L) {
   xiol_group *group = check_group(L, "group:cancel");
   lua_settop(L, 2);
-  bool first = group->core.state != XIO_GROUP_ENDED &&
-               xiol_cancel(L, group->state, &group->core.scope, lua_isnil(L, 2) ? 0 : 2, 0);
+  bool first =
+      group->core.state != XIO_GROUP_ENDED &&
+      xiol_cancel(L, group->state, &group->core.scope, lua_isnil(L, 2) ? 0 : 2, 0);
   lua_pushboolean(L, first);
   return 1;
 }
@@ -363,7 +362,8 @@ static int group_tasks(lua_State *L) {
   xiol_group *group = check_group(L, "group:tasks");
   lua_newtable(L);
   lua_Integer count = 0;
-  for (xio_task *task = NULL; (task = xio_group_next_child(&group->core, task)) != NULL;) {
+  for (xio_task *task = NULL;
+       (task = xio_group_next_child(&group->core, task)) != NULL;) {
     xiol_push_task(L, xiol_task_of(task));
     lua_rawseti(L, -2, ++count);
   }
@@ -418,12 +418,14 @@ static int group_gc(lua_State *L) {
 const luaL_Reg xiol_group_functions[] = {{"group", l_group}, {NULL, NULL}};
 
 void xiol_open_group(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {{"spawn", group_spawn},   {"start", group_start},
-                                     {"cancel", group_cancel}, {"tasks", group_tasks},
+  static const luaL_Reg methods[] = {{"spawn", group_spawn},
+                                     {"start", group_start},
+                                     {"cancel", group_cancel},
+                                     {"tasks", group_tasks},
                                      {NULL, NULL}};
   static const luaL_Reg more[] = {{"__len", group_length}, {NULL, NULL}};
   xiol_make_class(L, state, &xiol_kind_group, methods, group_index, group_tostring,
                   group_gc);
   xiol_set_functions(L, state, more);
-  state->refs[XIOL_REF_GROUP] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_GROUP);
 }

@@ -1,8 +1,9 @@
 /* limiter: xio.limiter(n), at most n borrowers at once, each with one token.
  *
  * The core's part is a semaphore; who holds the tokens stands in user value 1, a table:
- * borrower -> true, or while it waits the handle of the task that waits for it. A borrower
- * is the running task, or any value that stands for it ("on behalf of"). Loop's thread. */
+ * borrower -> true, or while it waits the handle of the task that waits for it. A
+ * borrower is the running task, or any value that stands for it ("on behalf of"). Loop's
+ * thread. */
 #include <math.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static xiol_limiter *check_limiter(lua_State *L, const char *function) {
   return xiol_check(L, 1, &xiol_kind_limiter, function);
 }
 
-/* -- the total ---------------------------------------------------------------------------- */
+/* -- the total ----------------------------------------------------------------------- */
 
 /* Reads a number of tokens at `index`: an integer of at least 0, or math.huge. */
 static bool read_total(lua_State *L, int index, int64_t *total) {
@@ -60,7 +61,7 @@ static int l_limiter(lua_State *L) {
   return 1;
 }
 
-/* -- borrowers ------------------------------------------------------------------------------ */
+/* -- borrowers ----------------------------------------------------------------------- */
 
 /* The borrower stands at 2 in every frame; 1 is the limiter. */
 enum { BORROWER = 2 };
@@ -109,7 +110,8 @@ static void check_borrower(lua_State *L, const char *function) {
   lua_settop(L, 2);
 }
 
-/* Begins to borrow. True: the borrower has a token. False: yield. Raises before anything. */
+/* Begins to borrow. True: the borrower has a token. False: yield. Raises before
+ * anything. */
 static bool begin_borrow(lua_State *L, xiol_task *task, const char *function) {
   xio_semaphore *core = &((xiol_limiter *)lua_touserdata(L, 1))->core;
   luaL_checkstack(L, 8, NULL);
@@ -160,7 +162,7 @@ static int give_back(lua_State *L, const char *function, bool quiet) {
   return 0;
 }
 
-/* -- methods -------------------------------------------------------------------------------- */
+/* -- methods ------------------------------------------------------------------------- */
 
 /* Where in the frame of with() the function is, and of acquire() that there is none. */
 enum { NO_BODY = 0, BODY = 3 };
@@ -179,9 +181,9 @@ static int acquire(lua_State *L, xiol_task *task, const char *function) {
   return 1;
 }
 
-/* acquire(): waits until the running task has a token; the limiter, whose __close gives it
- * back. Raises where the task has one. A checkpoint; cancelled, it raises, and the task has
- * none. */
+/* acquire(): waits until the running task has a token; the limiter, whose __close gives
+ * it back. Raises where the task has one. A checkpoint; cancelled, it raises, and the
+ * task has none. */
 static int limiter_acquire(lua_State *L) {
   static const char function[] = "limiter:acquire";
   check_limiter(L, function);

@@ -1,8 +1,8 @@
 /* lock: xio.lock(), which one task at a time owns. See core/lock.h.
  *
  * A lock may be collected while a task that has lost it from sight owns it: the task then
- * forgets it. Functions that are not static take the core's lock, since a condition has the
- * same methods for the lock that it works with. Loop's thread. */
+ * forgets it. Functions that are not static take the core's lock, since a condition has
+ * the same methods for the lock that it works with. Loop's thread. */
 #include "../core/lock.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ static int l_lock(lua_State *L) {
   return 1;
 }
 
-/* -- errors ------------------------------------------------------------------------------- */
+/* -- errors -------------------------------------------------------------------------- */
 
 int xiol_lock_raise_broken(lua_State *L, const xio_lock *lock, const char *function) {
   return xiol_fail(L,
@@ -48,7 +48,7 @@ void xiol_lock_check_owned(lua_State *L, xiol_task *task, const xio_lock *lock,
             lua_tostring(L, -1));
 }
 
-/* -- operations, also for conditions --------------------------------------------------------- */
+/* -- operations, also for conditions ------------------------------------------------- */
 
 bool xiol_lock_begin(lua_State *L, xiol_task *task, xio_lock *lock,
                      const char *function) {
@@ -100,7 +100,7 @@ void xiol_lock_push_field(lua_State *L, const xio_lock *lock, const char *field)
   }
 }
 
-/* -- methods ------------------------------------------------------------------------------- */
+/* -- methods ------------------------------------------------------------------------- */
 
 static xiol_lock *check_lock(lua_State *L, const char *function) {
   return xiol_check(L, 1, &xiol_kind_lock, function);

@@ -1,8 +1,8 @@
 /* open: the state of the binding in one Lua state, and the module xio.core.
  *
- * The state is a userdata kept by the registry from the first opening to the end of the Lua
- * state. Its memory comes from the Lua state's own allocator. Not here: any function that a
- * program calls; each file brings its own list. */
+ * The state is a userdata kept by the registry from the first opening to the end of the
+ * Lua state. Its memory comes from the Lua state's own allocator. Not here: any function
+ * that a program calls; each file brings its own list. */
 #include <string.h>
 
 #include "../include/xio.h"
@@ -39,13 +39,14 @@ static int state_gc(lua_State *L) {
   return 0;
 }
 
-/* Grows the stack of free slots before it is needed, so that freeing a slot never fails. */
+/* Grows the stack of free slots before it is needed, so that freeing a slot never
+ * fails. */
 static void grow_slots(lua_State *L, xiol_state *state) {
   int capacity = state->slot_capacity != 0 ? state->slot_capacity * 2 : 64;
   int *slots = state->alloc.resize(state->alloc.context, state->free_slots,
                                    (size_t)state->slot_capacity * sizeof(int),
                                    (size_t)capacity * sizeof(int));
-  if (slots == NULL) luaL_error(L, "not enough memory");
+  if (slots == NULL) xiol_raise_memory(L);
   state->free_slots = slots;
   state->slot_capacity = capacity;
 }
@@ -124,8 +125,7 @@ bool xiol_push_hook(lua_State *L, const xiol_state *state, const char *name) {
   return found;
 }
 
-/* Pops a value into the registry under `ref`. */
-static void keep(lua_State *L, xiol_state *state, xiol_ref ref) {
+void xiol_keep(lua_State *L, xiol_state *state, xiol_ref ref) {
   state->refs[ref] = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
@@ -135,13 +135,14 @@ static void keep_weak_table(lua_State *L, xiol_state *state, xiol_ref ref) {
   lua_pushliteral(L, "k");
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
-  keep(L, state, ref);
+  xiol_keep(L, state, ref);
 }
 
-static void keep_function(lua_State *L, xiol_state *state, xiol_ref ref, lua_CFunction f) {
+static void keep_function(lua_State *L, xiol_state *state, xiol_ref ref,
+                          lua_CFunction f) {
   xiol_push_upvalues(L, state);
   lua_pushcclosure(L, f, XIOL_UPVALUES);
-  keep(L, state, ref);
+  xiol_keep(L, state, ref);
 }
 
 /* Makes the state and keeps it in the registry. */
@@ -157,17 +158,16 @@ static xiol_state *new_state(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
-  static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_RECENT,
-                                    XIOL_REF_HOOKS};
+  static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_RECENT, XIOL_REF_HOOKS};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     lua_newtable(L);
-    keep(L, state, tables[i]);
+    xiol_keep(L, state, tables[i]);
   }
   keep_weak_table(L, state, XIOL_REF_TRACES);
   keep_weak_table(L, state, XIOL_REF_SHOWN);
   keep_weak_table(L, state, XIOL_REF_CONTEXTS);
   lua_pushliteral(L, "not enough memory");
-  keep(L, state, XIOL_REF_MEMORY);
+  xiol_keep(L, state, XIOL_REF_MEMORY);
   keep_function(L, state, XIOL_REF_TASK_MAIN, xiol_task_main);
   keep_function(L, state, XIOL_REF_HANDLER, xiol_handler);
   keep_function(L, state, XIOL_REF_PACK, xiol_pack_results);
@@ -209,15 +209,24 @@ int luaopen_xio_core(lua_State *L) {
   lua_pop(L, 1);
   xiol_state *state = new_state(L);
   lua_newtable(L);
-  const luaL_Reg *const lists[] = {
-      open_functions,      xiol_wait_functions,  xiol_cancel_functions,
-      xiol_error_functions, xiol_task_functions,  xiol_scope_functions,
-      xiol_group_functions, xiol_run_functions,   xiol_protect_functions,
-      xiol_census_functions, xiol_testing_functions, xiol_standin_functions, xiol_region_functions, xiol_fd_functions,
-      xiol_channel_functions, xiol_select_functions};
-  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-    xiol_set_functions(L, state, lists[i]);
-  }
+  const luaL_Reg *const lists[] = {open_functions,
+                                   xiol_wait_functions,
+                                   xiol_cancel_functions,
+                                   xiol_error_functions,
+                                   xiol_task_functions,
+                                   xiol_scope_functions,
+                                   xiol_group_functions,
+                                   xiol_run_functions,
+                                   xiol_protect_functions,
+                                   xiol_census_functions,
+                                   xiol_testing_functions,
+                                   xiol_standin_functions,
+                                   xiol_region_functions,
+                                   xiol_fd_functions,
+                                   xiol_channel_functions,
+                                   xiol_select_functions,
+                                   NULL};
+  for (size_t i = 0; lists[i] != NULL; i++) xiol_set_functions(L, state, lists[i]);
   lua_pushliteral(L, XIO_VERSION);
   lua_setfield(L, -2, "version");
   /* each of these finds the module's table at the top and leaves it there */

@@ -2,16 +2,17 @@
  *
  * What runs a body (xio.group) begins and ends its group around a call. A loop over an
  * iterator has no such call: core.open_region begins a group in the running task, and the
- * iterator's closing value ends it by core.end_region. In between it is the task's innermost
- * scope, so that deadlines, shields and cancellations around the loop hold for its children.
- * Only the iterator has the handle, and its children do not fail. A region that
- * was not ended ends with the scope around it, which raises that.
+ * iterator's closing value ends it by core.end_region. In between it is the task's
+ * innermost scope, so that deadlines, shields and cancellations around the loop hold for
+ * its children. Only the iterator has the handle. A region that was not ended ends with
+ * the scope around it, which raises that.
  *
  * An open region counts as one reference to its xiol_group, its handle as another. Loop's
  * thread. */
 #include "binding.h"
 
-/* open_region(function name): begins a group in the running task and returns its handle. */
+/* open_region(function name): begins a group in the running task and returns its
+ * handle. */
 static int l_open_region(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   const char *function = luaL_checkstring(L, 1);
@@ -22,7 +23,7 @@ static int l_open_region(lua_State *L) {
   xiol_push_ref(L, state, XIOL_REF_GROUP);
   lua_setmetatable(L, -2);
   xiol_group *group = xio_alloc_new(&state->alloc, sizeof *group);
-  if (group == NULL) return luaL_error(L, "not enough memory");
+  if (group == NULL) xiol_raise_memory(L);
   xio_group_init(&group->core, &task->runtime->loop->queue);
   group->state = state;
   group->runtime = task->runtime;
@@ -33,7 +34,7 @@ static int l_open_region(lua_State *L) {
   group->generator = L;
   xiol_find_place(L, state, 1, &group->place, &group->place_line);
   if (xio_group_open(&group->core, &task->core) != XIO_OK) {
-    return luaL_error(L, "not enough memory");
+    xiol_raise_memory(L);
   }
   group->refs++;
   return 1;
@@ -51,16 +52,20 @@ static int finish_region(lua_State *L, int status, lua_KContext context) {
     scope->parent->unwinding = scope->unwinding;
     scope->unwinding = 0;
   }
+  int errors = xiol_collect_errors(L, &group->core, 0, 0);
   int left = xio_group_close(&group->core);
   XIO_ASSERT(left == XIO_OK);
   xiol_cancel_ended(L, state, scope, 1);
   xiol_group_unref(group);
+  if (errors != 0) return xiol_raise_errors(L, state, XIOL_ERRORS_AUTO);
+  lua_settop(L, 2);
   return 1;
 }
 
-/* end_region(handle): cancels what is left in the region, waits for its end, and leaves it;
- * nothing where that has been done. Returns false, and has done nothing, where a scope is
- * still open inside. Raises where it is not a region of the running task. */
+/* end_region(handle): cancels what is left in the region, waits for its end, and leaves
+ * it; nothing where that has been done. Then raises what its children have failed of.
+ * Returns false, and has done nothing, where a scope is still open inside. Raises where
+ * it is not a region of the running task. */
 static int l_end_region(lua_State *L) {
   static const char function[] = "end_region";
   xiol_state *state = xiol_state_of(L);
@@ -71,8 +76,9 @@ static int l_end_region(lua_State *L) {
   if (group->core.state == XIO_GROUP_ENDED) return 1;
   xiol_task *task = xiol_enter(L, state, function);
   if (group->core.host != &task->core || group->core.state != XIO_GROUP_OPEN) {
-    return xiol_fail(L, "an iterator of xio is ended by another task than the one that has "
-                        "begun it");
+    return xiol_fail(L,
+                     "an iterator of xio is ended by another task than the one that has "
+                     "begun it");
   }
   if (task->core.wait.scope != &group->core.scope) {
     lua_pushboolean(L, 0);
@@ -86,8 +92,8 @@ static int l_end_region(lua_State *L) {
   return lua_yieldk(L, 0, (lua_KContext)group, finish_region);
 }
 
-/* drop_region(handle): where it cannot be waited for, in a coroutine that has failed, it ends
- * with the scope around it. */
+/* drop_region(handle): where it cannot be waited for, in a coroutine that has failed, it
+ * ends with the scope around it. */
 static int l_drop_region(lua_State *L) {
   xiol_group_handle *handle = xiol_check(L, 1, &xiol_kind_group, "drop_region");
   handle->group->generator = NULL;
@@ -110,9 +116,8 @@ static int l_spawn_innermost(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   const char *function = luaL_checkstring(L, 1);
   xiol_task *task = xiol_running(L, state, function);
-  xiol_spawn how = {.runtime = task->runtime,
-                    .group = innermost_group(task),
-                    .function = function};
+  xiol_spawn how = {
+      .runtime = task->runtime, .group = innermost_group(task), .function = function};
   xiol_spawn_from(L, state, how, 2);
   return 1;
 }
@@ -124,8 +129,8 @@ static int l_depth(lua_State *L) {
   return 1;
 }
 
-/* within(task): how deep in the scopes of `task` the group is which the running task belongs
- * to, directly or through others; nil where it does not. */
+/* within(task): how deep in the scopes of `task` the group is which the running task
+ * belongs to, directly or through others; nil where it does not. */
 static int l_within(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *self = xiol_running(L, state, "within");

@@ -1,10 +1,10 @@
 /* run: loops as Lua sees them: xio.run, and runtimes that a host drives by hand.
  *
  * A runtime is a userdata made before anything that lives in it, so that lua_close, which
- * collects in the reverse order, finds it after its scopes and groups. While it is driven,
- * `driver` is the Lua thread whose C frame drives it, and the state knows it as the current
- * runtime; a run inside a task of another runtime blocks that one meanwhile. Nothing that
- * is called while the core runs may raise. Loop's thread. */
+ * collects in the reverse order, finds it after its scopes and groups. While it is
+ * driven, `driver` is the Lua thread whose C frame drives it, and the state knows it as
+ * the current runtime; a run inside a task of another runtime blocks that one meanwhile.
+ * Nothing that is called while the core runs may raise. Loop's thread. */
 #include <string.h>
 
 #include "../core/check.h"
@@ -14,11 +14,11 @@ const xiol_kind xiol_kind_runtime = {"xio.Runtime"};
 
 #define GRACE_DEFAULT_NS (5 * INT64_C(1000000000))
 
-/* -- opening and closing -------------------------------------------------------------------- */
+/* -- opening and closing ------------------------------------------------------------- */
 
 /* Reads run's options at `index` (0: none) into the runtime and the loop's options. */
-static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opts, int index,
-                         const char *function) {
+static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opts,
+                         int index, const char *function) {
   static const char *const allowed[] = {"name",  "clock",  "seed",  "signals",
                                         "grace", "errors", "debug", NULL};
   runtime->grace_ns = GRACE_DEFAULT_NS;
@@ -30,8 +30,10 @@ static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opt
     const char *clock = lua_tostring(L, -1);
     opts->virtual_clock = strcmp(clock, "virtual") == 0;
     if (!opts->virtual_clock && strcmp(clock, "real") != 0) {
-      xiol_fail(L, "bad argument #%d to '%s' (option 'clock': \"real\" or \"virtual\" "
-                 "expected, got \"%s\")", index, function, clock);
+      xiol_fail(L,
+                "bad argument #%d to '%s' (option 'clock': \"real\" or \"virtual\" "
+                "expected, got \"%s\")",
+                index, function, clock);
     }
   }
   lua_pop(L, 1);
@@ -41,8 +43,10 @@ static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opt
   int64_t grace = 0;
   if (xiol_option_seconds(L, index, "grace", &grace, function)) {
     if (grace < 0) {
-      xiol_fail(L, "bad argument #%d to '%s' (option 'grace': seconds of at least 0 "
-                 "expected)", index, function);
+      xiol_fail(L,
+                "bad argument #%d to '%s' (option 'grace': seconds of at least 0 "
+                "expected)",
+                index, function);
     }
     runtime->grace_ns = grace;
   }
@@ -60,14 +64,14 @@ static void read_options(lua_State *L, xiol_runtime *runtime, xio_loop_opts *opt
 }
 
 #if defined(XIO_DEV) && XIO_DEV
-enum { CHECKED_TASKS_MAX = 500 }; /* the check takes as long as there are tasks */
+/* The check takes as long as there are tasks: only small programs are checked. */
+enum { CHECKED_TASKS_MAX = 2000 };
 
 static void check_turn(xio_loop *loop) {
   const char *broken = NULL;
-  if (loop->queue.last_task_id > CHECKED_TASKS_MAX && loop->root.live > CHECKED_TASKS_MAX) {
-    return;
+  if (loop->queue.last_task_id <= CHECKED_TASKS_MAX) {
+    XIO_ASSERT(xio_check_loop(loop, &broken));
   }
-  XIO_ASSERT(xio_check_loop(loop, &broken));
 }
 #else
 #define check_turn NULL
@@ -89,8 +93,9 @@ static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
   int status = xio_loop_open(&runtime->loop, &opts);
   if (status != XIO_OK) {
     runtime->loop = NULL;
-    xiol_fail(L, status == XIO_ENOMEM ? "not enough memory" : "%s: cannot open a loop: %s",
-               function, uv_strerror(status));
+    xiol_fail(L,
+              status == XIO_ENOMEM ? "not enough memory" : "%s: cannot open a loop: %s",
+              function, uv_strerror(status));
   }
   state->live.loops++;
   return runtime;
@@ -109,7 +114,7 @@ static void open_signals(lua_State *L, xiol_runtime *runtime, bool unasked,
                                 runtime->want_signals > 0, outer);
   if (status == XIO_OK) return;
   runtime->signals = NULL;
-  if (status == XIO_ENOMEM) luaL_error(L, "not enough memory");
+  if (status == XIO_ENOMEM) xiol_raise_memory(L);
   xiol_fail(L, "%s: cannot listen for signals: %s", function, uv_strerror(status));
 }
 
@@ -130,7 +135,7 @@ static void close_loop(xiol_runtime *runtime) {
   runtime->state->live.loops--;
 }
 
-/* -- driving ---------------------------------------------------------------------------------- */
+/* -- driving ------------------------------------------------------------------------- */
 
 typedef struct driving {
   xiol_runtime *runtime;
@@ -191,8 +196,8 @@ int xiol_make_deadlock(lua_State *L) {
   return 0;
 }
 
-/* Nothing can wake any task: the first time, the root is cancelled with an error that tells
- * of it; then shields no longer hold. False: that did not help either. */
+/* Nothing can wake any task: the first time, the root is cancelled with an error that
+ * tells of it; then shields no longer hold. False: that did not help either. */
 static bool break_deadlock(lua_State *L, xiol_runtime *runtime) {
   xiol_state *state = runtime->state;
   xio_scope *root = &runtime->loop->root.scope;
@@ -214,8 +219,9 @@ static bool break_deadlock(lua_State *L, xiol_runtime *runtime) {
 /* Runs until no task lives. What still lives after that could not be ended. */
 static void drive(lua_State *L, xiol_runtime *runtime) {
   driving before = begin_driving(L, runtime);
-  while (xio_loop_run(runtime->loop) == XIO_EDEADLK && break_deadlock(L, runtime)) {
-    continue;
+  bool again = true;
+  while (again) {
+    again = xio_loop_run(runtime->loop) == XIO_EDEADLK && break_deadlock(L, runtime);
   }
   end_driving(runtime, before);
 }
@@ -260,7 +266,7 @@ static int raise_taken(lua_State *L, xiol_state *state, int errors, uint8_t mode
 
 /* Spawns the main function at `first` and its arguments; its handle is pushed there. */
 static xiol_task *spawn_main(lua_State *L, xiol_runtime *runtime, int first,
-                       const char *function) {
+                             const char *function) {
   xiol_spawn how = {
       .runtime = runtime, .group = &runtime->loop->root, .function = function};
   bool is_c = lua_iscfunction(L, first) != 0;
@@ -311,7 +317,8 @@ static int l_run(lua_State *L) {
   xiol_runtime *runtime = push_runtime(L, state, options ? 1 : 0, function);
   lua_replace(L, 1);
   open_signals(L, runtime, true, function);
-  runtime->main = spawn_main(L, runtime, 2, function); /* the frame: [1] runtime, [2] main's handle */
+  runtime->main =
+      spawn_main(L, runtime, 2, function); /* the frame: [1] runtime, [2] main's handle */
   drive(L, runtime);
   int errors = take_errors(L, runtime);
   uint8_t mode = runtime->errors;
@@ -323,7 +330,7 @@ static int l_run(lua_State *L) {
   return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, 2) : 0;
 }
 
-/* -- runtimes driven by hand ------------------------------------------------------------------ */
+/* -- runtimes driven by hand --------------------------------------------------------- */
 
 /* new([options]) */
 static int l_new(lua_State *L) {
@@ -458,10 +465,10 @@ static int runtime_tostring(lua_State *L) {
 const luaL_Reg xiol_run_functions[] = {{"run", l_run}, {"new", l_new}, {NULL, NULL}};
 
 void xiol_open_run(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {{"run", runtime_run},         {"spawn", runtime_spawn},
-                                     {"step", runtime_step},       {"fd", runtime_fd},
-                                     {"timeout", runtime_timeout}, {"close", runtime_close},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"run", runtime_run}, {"spawn", runtime_spawn},     {"step", runtime_step},
+      {"fd", runtime_fd},   {"timeout", runtime_timeout}, {"close", runtime_close},
+      {NULL, NULL}};
   xiol_make_class(L, state, &xiol_kind_runtime, methods, runtime_index, runtime_tostring,
                   runtime_gc);
   lua_getfield(L, -1, "__index");
@@ -469,5 +476,5 @@ void xiol_open_run(lua_State *L, xiol_state *state) {
   lua_getfield(L, -1, "close");
   lua_setfield(L, -4, "__close");
   lua_pop(L, 2);
-  state->refs[XIOL_REF_RUNTIME] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_RUNTIME);
 }

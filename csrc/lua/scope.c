@@ -23,7 +23,7 @@ enum {
 
 enum { FRAME_HANDLER = 1, FRAME_HANDLE = 2, FRAME_LIMIT = 3, FRAME_BODY = 4 };
 
-/* -- memory ------------------------------------------------------------------------------- */
+/* -- memory -------------------------------------------------------------------------- */
 
 static xiol_scope *new_scope(lua_State *L, xiol_state *state, const char *verb) {
   xiol_scope *scope = state->free_scopes;
@@ -31,7 +31,7 @@ static xiol_scope *new_scope(lua_State *L, xiol_state *state, const char *verb) 
     state->free_scopes = scope->next_free;
   } else {
     scope = xio_alloc_new(&state->alloc, sizeof *scope);
-    if (scope == NULL) luaL_error(L, "not enough memory");
+    if (scope == NULL) xiol_raise_memory(L);
   }
   xio_scope_init(&scope->core, XIO_SCOPE_PLAIN);
   scope->state = state;
@@ -59,7 +59,7 @@ void xiol_scope_unref(xiol_scope *scope) {
   if (scope->refs == 0) free_scope(scope);
 }
 
-/* -- the end of a scope ------------------------------------------------------------------- */
+/* -- the end of a scope -------------------------------------------------------------- */
 
 /* Where the error at the top is a group of errors, takes the cancellations out of it that
  * its scope would catch. True: nothing else was in it. */
@@ -104,7 +104,8 @@ bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope) {
 }
 
 /* Notes which scope was found open at the end of the one around it. One whose generator
- * was not cut off is open because its end has failed, for want of memory, and raised that. */
+ * was not cut off is open because its end has failed, for want of memory, and raised
+ * that. */
 static void note_misnested(xiol_task *task, xio_scope *inner) {
   if (inner->kind == XIO_SCOPE_GROUP) {
     xiol_group *group =
@@ -144,14 +145,15 @@ bool xiol_unnest(xiol_task *task, xio_scope *scope) {
 void xiol_check_misnested(lua_State *L, xiol_task *task, const char *verb) {
   if (XIO_LIKELY(!task->misnested)) return;
   task->misnested = false;
-  xiol_fail(L, "xio.%s ends here while xio.%s, opened at %s:%d inside it, is still open: "
-             "the coroutine that opened it was closed or dropped",
-             verb, task->misnested_verb,
-             task->misnested_place != NULL ? task->misnested_place : "?",
-             task->misnested_line);
+  xiol_fail(L,
+            "xio.%s ends here while xio.%s, opened at %s:%d inside it, is still open: "
+            "the coroutine that opened it was closed or dropped",
+            verb, task->misnested_verb,
+            task->misnested_place != NULL ? task->misnested_place : "?",
+            task->misnested_line);
 }
 
-/* -- running a body ----------------------------------------------------------------------- */
+/* -- running a body ------------------------------------------------------------------ */
 
 /* Raises the TimeoutError of the function `verb`; its limit is in the frame. */
 static int raise_timeout(lua_State *L, xiol_state *state, const char *verb) {
@@ -224,16 +226,20 @@ static int finish(lua_State *L, int status, lua_KContext context) {
 xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *function) {
   xiol_task *task = xiol_running(L, state, function);
   if (XIO_UNLIKELY(L != state->top && state->closing != 0)) {
-    xiol_fail(L, "%s: cannot be used inside a <close> handler of a coroutine that has "
-               "failed or is being closed", function);
+    xiol_fail(L,
+              "%s: cannot be used inside a <close> handler of a coroutine that has "
+              "failed or is being closed",
+              function);
   }
   if (XIO_UNLIKELY(L != state->top)) {
-    xiol_fail(L, "%s: cannot be used in this coroutine: it was resumed by a function of "
-               "the coroutine library that was taken before xio was loaded", function);
+    xiol_fail(L,
+              "%s: cannot be used in this coroutine: it was resumed by a function of "
+              "the coroutine library that was taken before xio was loaded",
+              function);
   }
   if (XIO_UNLIKELY(task->core.wait.scope->depth >= XIOL_NEST_MAX)) {
     xiol_fail(L, "%s: more than %d scopes and groups are nested in one task", function,
-               XIOL_NEST_MAX);
+              XIOL_NEST_MAX);
   }
   return task;
 }
@@ -243,14 +249,15 @@ xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *functi
 static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope *scope,
                     int how) {
   int64_t now = xio_clock_now(task->core.wait.queue->clock);
-  if (scope->timeout_ns < XIO_NEVER - now && now + scope->timeout_ns < scope->core.deadline_at) {
+  if (scope->timeout_ns < XIO_NEVER - now &&
+      now + scope->timeout_ns < scope->core.deadline_at) {
     scope->core.deadline_at = now + scope->timeout_ns;
   }
   if (scope->refs > 0) xiol_cancel_entered(L, state, &scope->core, FRAME_HANDLE);
   int status = xio_scope_enter_at(&scope->core, &task->core.wait, now);
   if (status != XIO_OK) {
     if (scope->refs == 0) free_scope(scope);
-    return luaL_error(L, "not enough memory");
+    xiol_raise_memory(L);
   }
   scope->refs++;
   scope->generator = NULL;
@@ -354,7 +361,7 @@ static int l_cleanup(lua_State *L) {
   return shielded(L, "xio.cleanup", true);
 }
 
-/* -- handles ------------------------------------------------------------------------------ */
+/* -- handles ------------------------------------------------------------------------- */
 
 /* Applies {timeout =, deadline =, shield =, name =} at `index` to a fresh scope. */
 static void apply_options(lua_State *L, xiol_state *state, xiol_scope *scope, int index,
@@ -429,7 +436,7 @@ static int scope_run(lua_State *L) {
   xiol_task *task = xiol_enter_region(L, state, function);
   if (handle->owned == NULL || handle->owned->core.entered) {
     return xiol_fail(L, "%s: the scope has been entered already; a scope is entered once",
-                      function);
+                     function);
   }
   lua_pushvalue(L, 1);
   lua_pushnil(L);
@@ -442,9 +449,8 @@ static int scope_run(lua_State *L) {
 static int scope_cancel(lua_State *L) {
   xiol_scope_handle *handle = xiol_check(L, 1, &xiol_kind_scope, "scope:cancel");
   lua_settop(L, 2);
-  lua_pushboolean(
-      L, xiol_cancel(L, xiol_state_of(L), handle->scope, lua_isnil(L, 2) ? 0 : 2,
-                     handle->owned != NULL ? 1 : 0));
+  lua_pushboolean(L, xiol_cancel(L, xiol_state_of(L), handle->scope,
+                                 lua_isnil(L, 2) ? 0 : 2, handle->owned != NULL ? 1 : 0));
   return 1;
 }
 
@@ -508,19 +514,20 @@ static int scope_newindex(lua_State *L) {
   if (!lua_isnil(L, 3) &&
       (lua_type(L, 3) != LUA_TNUMBER || !xiol_to_ns(lua_tonumber(L, 3), &at))) {
     return xiol_fail(L, "scope.deadline: number of seconds expected, got %s",
-                      lua_type(L, 3) == LUA_TNUMBER ? "NaN" : luaL_typename(L, 3));
+                     lua_type(L, 3) == LUA_TNUMBER ? "NaN" : luaL_typename(L, 3));
   }
   if (handle->owned != NULL) handle->owned->timeout_ns = XIO_NEVER;
   if (xio_scope_set_deadline(handle->scope, at) != XIO_OK) {
-    return luaL_error(L, "not enough memory");
+    xiol_raise_memory(L);
   }
   return 0;
 }
 
 static int scope_tostring(lua_State *L) {
   xiol_scope_handle *handle = xiol_check(L, 1, &xiol_kind_scope, "scope.__tostring");
-  lua_pushfstring(L, "scope (%s)",
-                  handle->scope->source == XIO_SOURCE_NONE ? "not cancelled" : "cancelled");
+  lua_pushfstring(
+      L, "scope (%s)",
+      handle->scope->source == XIO_SOURCE_NONE ? "not cancelled" : "cancelled");
   return 1;
 }
 
@@ -534,7 +541,8 @@ static int scope_gc(lua_State *L) {
   return 0;
 }
 
-void xiol_push_group_scope(lua_State *L, xiol_state *state, xiol_group *group, int index) {
+void xiol_push_group_scope(lua_State *L, xiol_state *state, xiol_group *group,
+                           int index) {
   index = lua_absindex(L, index);
   xiol_scope_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
   handle->kind = &xiol_kind_scope;
@@ -563,5 +571,5 @@ void xiol_open_scope(lua_State *L, xiol_state *state) {
   xiol_make_class(L, state, &xiol_kind_scope, methods, scope_index, scope_tostring,
                   scope_gc);
   xiol_set_functions(L, state, more);
-  state->refs[XIOL_REF_SCOPE] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_SCOPE);
 }

@@ -37,6 +37,7 @@ typedef struct xiol_select {
   xiol_state *state;
   int capacity;
   int count;
+  int64_t limit_ns; /* the shortest xio.after; XIO_NEVER: none */
   select_case cases[];
 } xiol_select;
 
@@ -56,7 +57,7 @@ static xiol_select *get_idle(lua_State *L, xiol_state *state, int count) {
   size_t old_size = select != NULL ? size_of(select->capacity) : 0;
   xiol_select *next = select != NULL ? select->next : NULL;
   select = state->alloc.resize(state->alloc.context, select, old_size, size_of(capacity));
-  if (select == NULL) luaL_error(L, "not enough memory");
+  if (select == NULL) xiol_raise_memory(L);
   select->next = next;
   select->state = state;
   select->capacity = capacity;
@@ -162,10 +163,16 @@ static xiol_select *read_cases(lua_State *L, xiol_task *self, int count) {
   xiol_select *select = get_idle(L, self->runtime->state, count);
   uint32_t value = (uint32_t)count;
   select->count = count;
+  select->limit_ns = XIO_NEVER;
   for (int i = 0; i < count; i++) {
     select_case *one = &select->cases[i];
     read_case(L, self, one, i + 1);
-    if (one->kind == &xiol_kind_sender) one->waiter.tag = ++value;
+    if (one->kind == &xiol_kind_sender) {
+      one->waiter.tag = ++value;
+    } else if (one->kind == &xiol_kind_after) {
+      int64_t ns = ((const select_after *)one->object)->ns;
+      if (ns < select->limit_ns) select->limit_ns = ns;
+    }
   }
   return select;
 }
@@ -264,14 +271,14 @@ static void link_case(select_case *one, xio_wait *wait) {
   }
 }
 
-/* The number of the first of the shortest xio.after among the `count` objects of the frame,
- * and how long that is; 0 where there is none. */
-static int find_limit(lua_State *L, int count, int64_t *ns) {
+/* The number of the first of the shortest xio.after among the `count` objects of the frame. */
+static int find_limit(lua_State *L, int count) {
   int found = 0;
+  int64_t ns = XIO_NEVER;
   for (int i = 1; i <= count; i++) {
     const select_after *after = xiol_test(L, i, &xiol_kind_after);
-    if (after == NULL || (found != 0 && after->ns >= *ns)) continue;
-    *ns = after->ns;
+    if (after == NULL || (found != 0 && after->ns >= ns)) continue;
+    ns = after->ns;
     found = i;
   }
   return found;
@@ -280,11 +287,10 @@ static int find_limit(lua_State *L, int count, int64_t *ns) {
 /* Parks the task until one of the cases takes effect. */
 static void park(lua_State *L, xiol_task *task, xiol_select *select) {
   xio_wait *wait = &task->core.wait;
-  int64_t ns = 0;
-  if (find_limit(L, select->count, &ns) != 0 && ns != XIO_NEVER) {
-    int64_t at = xio_clock_after(wait->queue->clock, ns > 0 ? ns : 0);
+  if (select->limit_ns != XIO_NEVER) {
+    int64_t at = xio_clock_after(wait->queue->clock, select->limit_ns);
     if (xio_wait_limit(wait, at, XIO_ETIMEDOUT) != XIO_OK) {
-      luaL_error(L, "not enough memory");
+      xiol_raise_memory(L);
     }
   }
   /* nothing below can fail */
@@ -333,13 +339,47 @@ static int finish_select(lua_State *L, int status, lua_KContext context) {
     return deliver(L, state, (int)(-context / 4), status, (int)(-context % 4));
   }
   if (wait->won == NULL) {
-    int64_t ns = 0;
-    lua_pushinteger(L, find_limit(L, (int)context, &ns));
+    lua_pushinteger(L, find_limit(L, (int)context));
     return 1;
   }
   int number = (int)wait->self.tag;
   bool item = status == XIO_OK && xiol_test(L, number, &xiol_kind_receiver) != NULL;
   return deliver(L, state, number, status, item ? 1 : 0);
+}
+
+/* Tries the cases of the record. The number of the one that took effect, or 0; `*values` are
+ * those of an item, at the top. */
+static int try_all(lua_State *L, xiol_task *task, xiol_select *select, int *status,
+                   int *values) {
+  xio_runqueue *queue = task->core.wait.queue;
+  int number = XIO_LIKELY(!queue->is_seeded)
+                   ? try_cases(L, select, status)
+                   : try_shuffled(L, select, &queue->random, status);
+  *values = 0;
+  if (number == 0 || *status != XIO_OK) return number;
+  const select_case *one = &select->cases[number - 1];
+  if (one->kind == &xiol_kind_receiver) {
+    *values = xiol_channel_push_missed(L, ((xiol_channel_end *)one->object)->channel);
+  }
+  return number;
+}
+
+/* One turn is over in which others might have done something, for an xio.after that does not
+ * wait longer. The context is the number of cases. */
+static int finish_turn(lua_State *L, int status, lua_KContext context) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  int values = 0;
+  xiol_check_cancelled(L, state, task, xio_task_finish_pause(&task->core));
+  for (int i = 1; i <= (int)context; i++) {
+    const xiol_channel_end *end = xiol_test(L, i, &xiol_kind_sender);
+    if (end != NULL) xiol_channel_reserve(L, end->channel, i);
+  }
+  xiol_select *select = read_cases(L, task, (int)context);
+  int number = try_all(L, task, select, &status, &values);
+  if (number != 0) return deliver(L, state, number, status, values);
+  lua_pushinteger(L, find_limit(L, (int)context));
+  return 1;
 }
 
 /* select(case, ...): the number of the case that took effect first, and its values. */
@@ -353,19 +393,16 @@ static int l_select(lua_State *L) {
   luaL_checkstack(L, 8, NULL);
   xiol_select *select = read_cases(L, task, count);
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_select);
-  xio_runqueue *queue = task->core.wait.queue;
   int status = XIO_EAGAIN;
-  int number = XIO_LIKELY(!queue->is_seeded)
-                   ? try_cases(L, select, &status)
-                   : try_shuffled(L, select, &queue->random, &status);
+  int values = 0;
+  int number = try_all(L, task, select, &status, &values);
   if (number == 0) {
+    if (select->limit_ns <= 0) {
+      xio_task_pause(&task->core);
+      return xiol_yield(L, count, finish_turn);
+    }
     park(L, task, select);
     return xiol_yield(L, count, finish_select);
-  }
-  int values = 0;
-  const select_case *one = &select->cases[number - 1];
-  if (one->kind == &xiol_kind_receiver && status == XIO_OK) {
-    values = xiol_channel_push_missed(L, ((xiol_channel_end *)one->object)->channel);
   }
   if (XIO_LIKELY(xio_task_spend(&task->core))) {
     return deliver(L, state, number, status, values);
@@ -405,5 +442,5 @@ void xiol_open_select(lua_State *L, xiol_state *state) {
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  state->refs[XIOL_REF_AFTER] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_AFTER);
 }

@@ -1,5 +1,5 @@
-/* semaphore: xio.semaphore(n [, max]), permits that any task takes and any gives back. See
- * core/semaphore.h; loop's thread. */
+/* semaphore: xio.semaphore(n [, max]), permits that any task takes and any gives back.
+ * See core/semaphore.h; loop's thread. */
 #include "../core/semaphore.h"
 
 #include <string.h>
@@ -48,8 +48,8 @@ static int finish_acquire(lua_State *L, int status, lua_KContext with) {
   return 1;
 }
 
-/* acquire(): waits for a permit; the semaphore, whose __close gives one back. A checkpoint;
- * cancelled, it raises, and nothing was taken. */
+/* acquire(): waits for a permit; the semaphore, whose __close gives one back. A
+ * checkpoint; cancelled, it raises, and nothing was taken. */
 static int semaphore_acquire(lua_State *L) {
   static const char function[] = "semaphore:acquire";
   xiol_semaphore *semaphore = check_semaphore(L, function);
@@ -85,8 +85,8 @@ static int release(lua_State *L, const char *function) {
   return 0;
 }
 
-/* release(): the first waiter has the permit at once. May be called anywhere. Raises where
- * `max` permits are free. */
+/* release(): the first waiter has the permit at once. May be called anywhere. Raises
+ * where `max` permits are free. */
 static int semaphore_release(lua_State *L) {
   return release(L, "semaphore:release");
 }

@@ -1,6 +1,7 @@
 /* standin: what the stand-ins for functions of Lua's own library need that Lua cannot do
- * (lua/xio/require.lua, sort.lua, gsub.lua): lists of tasks that wait, and calls made by a C
- * function. A list is a userdata; who waits in it has it on its own stack. Loop's thread. */
+ * (lua/xio/require.lua, sort.lua, gsub.lua): lists of tasks that wait, and calls made by
+ * a C function. A list is a userdata; who waits in it has it on its own stack. Loop's
+ * thread. */
 #include "binding.h"
 
 static const xiol_kind kind_waitlist = {"xio.Waitlist"};
@@ -70,9 +71,6 @@ static int l_call(lua_State *L) {
   return lua_gettop(L);
 }
 
-const luaL_Reg xiol_standin_functions[] = {{"waitlist", l_waitlist},
-                                           {"wait_in", l_wait_in},
-                                           {"wake_all", l_wake_all},
-                                           {"lives_here", l_lives_here},
-                                           {"call", l_call},
-                                           {NULL, NULL}};
+const luaL_Reg xiol_standin_functions[] = {
+    {"waitlist", l_waitlist},     {"wait_in", l_wait_in}, {"wake_all", l_wake_all},
+    {"lives_here", l_lives_here}, {"call", l_call},       {NULL, NULL}};

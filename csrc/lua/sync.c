@@ -3,11 +3,24 @@
 
 #include <string.h>
 
+/* Stands in for an __index that is only the table of methods. */
+static int no_fields(lua_State *L) {
+  xiol_sync_field(L);
+  return 1;
+}
+
 void xiol_sync_open(lua_State *L, xiol_state *state, const xiol_sync_class *class) {
   const luaL_Reg more[] = {{"__newindex", class->newindex}, {"__close", class->close}};
   int module = lua_gettop(L);
-  xiol_make_class(L, state, class->kind, class->methods, class->index, class->tostring,
+  xiol_make_class(L, state, class->kind, class->methods,
+                  class->index != NULL ? class->index : no_fields, class->tostring,
                   class->gc);
+  if (class->index == NULL) { /* quicker than to call a function */
+    lua_getfield(L, -1, "__index");
+    lua_getupvalue(L, -1, XIOL_METHODS);
+    lua_setfield(L, -3, "__index");
+    lua_pop(L, 1);
+  }
   for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
     if (more[i].func == NULL) continue;
     xiol_push_upvalues(L, state);
@@ -31,10 +44,9 @@ void *xiol_sync_new(lua_State *L, size_t size, int user_values, const xiol_kind 
 }
 
 const char *xiol_sync_field(lua_State *L) {
-  lua_settop(L, 2);
-  lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
-  return lua_isnil(L, -1) && lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+  lua_pushvalue(L, 2); /* every call of a method comes here first: few steps */
+  if (XIO_LIKELY(lua_rawget(L, lua_upvalueindex(XIOL_METHODS)) != LUA_TNIL)) return NULL;
+  return lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
 }
 
 lua_Integer xiol_sync_integer(lua_State *L, int index, lua_Integer least,

@@ -1,10 +1,10 @@
 /* sync: what the synchronization objects share: event, future, lock, semaphore, limiter,
  * condition, barrier.
  *
- * Each is a userdata that embeds an object of the core. It belongs to no run: it can be made
- * outside of all of them and used in several. Whoever waits has it on its stack, so that it
- * outlives its waiters. What acts at once may be called anywhere, also outside of a run;
- * what takes something for a task, or waits, only in a task. Loop's thread. */
+ * Each is a userdata that embeds an object of the core. It belongs to no run: it can be
+ * made outside of all of them and used in several. Whoever waits has it on its stack, so
+ * that it outlives its waiters. What acts at once may be called anywhere, also outside of
+ * a run; what takes something for a task, or waits, only in a task. Loop's thread. */
 #ifndef XIOL_SYNC_H
 #define XIOL_SYNC_H
 
@@ -31,9 +31,9 @@ typedef struct xiol_lock {
   xio_lock core;
 } xiol_lock;
 
-/* -- sync.c: classes, arguments ------------------------------------------------------------ */
+/* -- sync.c: classes, arguments ------------------------------------------------------ */
 
-/* What makes up a class; NULL where it has none. */
+/* What makes up a class; NULL where it has none (`index`: no fields). */
 typedef struct xiol_sync_class {
   const xiol_kind *kind;
   const char *name; /* of the constructor: "event" */
@@ -42,18 +42,18 @@ typedef struct xiol_sync_class {
   lua_CFunction index, newindex, tostring, close, gc;
 } xiol_sync_class;
 
-/* Makes the class, and sets its constructor in the module's table, which is at the top. The
- * constructor has the metatable and the module's table as further upvalues. */
+/* Makes the class, and sets its constructor in the module's table, which is at the top.
+ * The constructor has the metatable and the module's table as further upvalues. */
 void xiol_sync_open(lua_State *L, xiol_state *state, const xiol_sync_class *class);
 
 enum { XIOL_SYNC_METATABLE = XIOL_UPVALUES + 1, XIOL_SYNC_MODULE };
 
-/* Within a constructor: pushes a fresh object, all 0 but for its kind. Raises when memory is
- * out. */
+/* Within a constructor: pushes a fresh object, all 0 but for its kind. Raises when memory
+ * is out. */
 void *xiol_sync_new(lua_State *L, size_t size, int user_values, const xiol_kind *kind);
 
-/* At the start of an __index: pushes the method that 2 names, or nil and returns the name of
- * the field that 2 is (NULL: no string). */
+/* At the start of an __index: pushes the method that 2 names, or nil and returns the name
+ * of the field that 2 is (NULL: no string). */
 const char *xiol_sync_field(lua_State *L);
 
 /* The integer of at least `least` at `index`, or raises. */
@@ -64,11 +64,11 @@ lua_Integer xiol_sync_integer(lua_State *L, int index, lua_Integer least,
 void xiol_sync_stats(lua_State *L, const xio_list *queue);
 void xiol_sync_set(lua_State *L, const char *field, lua_Integer value);
 
-/* -- waiting -------------------------------------------------------------------------------- */
+/* -- waiting ------------------------------------------------------------------------- */
 
-/* The operation is done without waiting. True: return its result. False: the budget of this
- * turn is spent, and the task was rescheduled with `status`; yield, and return the result
- * from the second half. */
+/* The operation is done without waiting. True: return its result. False: the budget of
+ * this turn is spent, and the task was rescheduled with `status`; yield, and return the
+ * result from the second half. */
 bool xiol_sync_done(xiol_task *task, int status);
 
 /* When a timeout of `ns` from now is over. */
@@ -78,22 +78,23 @@ int64_t xiol_sync_until(xiol_task *task, int64_t ns);
  * its results; the object at 1, which was acquired, is closed on every way out. */
 int xiol_sync_with(lua_State *L, int first);
 
-/* -- future.c ------------------------------------------------------------------------------- */
+/* -- future.c ------------------------------------------------------------------------ */
 
 /* Pushes the results of the settled future at `index` and returns how many; or raises. */
 int xiol_future_deliver(lua_State *L, xiol_state *state, int index);
 
-/* -- lock.c: also for conditions ------------------------------------------------------------- */
+/* -- lock.c: also for conditions ----------------------------------------------------- */
 
-/* Begins to acquire. True: the task has the lock. False: yield, and call xiol_lock_finish in
- * the second half. Raises where the task owns it already, or where it is broken. */
+/* Begins to acquire. True: the task has the lock. False: yield, and call xiol_lock_finish
+ * in the second half. Raises where the task owns it already, or where it is broken. */
 bool xiol_lock_begin(lua_State *L, xiol_task *task, xio_lock *lock, const char *function);
 
 /* The task has the lock; or raises: it was cancelled, or the lock is broken. */
 void xiol_lock_finish(lua_State *L, xiol_state *state, xio_lock *lock,
                       const char *function);
 
-/* try_acquire: pushes whether the running task has the lock now. Raises as xiol_lock_begin. */
+/* try_acquire: pushes whether the running task has the lock now. Raises as
+ * xiol_lock_begin. */
 int xiol_lock_try(lua_State *L, xio_lock *lock, const char *function);
 
 /* Releases the lock, which the running task owns, or raises. */
@@ -112,7 +113,7 @@ int xiol_lock_raise_broken(lua_State *L, const xio_lock *lock, const char *funct
 /* Pushes the value of the field `locked` or `owner`; nil for another. */
 void xiol_lock_push_field(lua_State *L, const xio_lock *lock, const char *field);
 
-/* -- opening ---------------------------------------------------------------------------------- */
+/* -- opening ------------------------------------------------------------------------- */
 
 void xiol_open_event(lua_State *L, xiol_state *state);
 void xiol_open_future(lua_State *L, xiol_state *state);

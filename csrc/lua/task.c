@@ -1,8 +1,8 @@
 /* task: spawning a Lua function as a task, and the handles of tasks.
  *
- * The handle is what programs hold; it outlives the task and keeps its result. A live task
- * is a struct from the state's free list. Handles have no finalizer: what a live one points
- * to is owned by the tree of tasks. Loop's thread. */
+ * The handle is what programs hold; it outlives the task and keeps its result. A live
+ * task is a struct from the state's free list. Handles have no finalizer: what a live one
+ * points to is owned by the tree of tasks. Loop's thread. */
 #include <string.h>
 
 #include "binding.h"
@@ -11,13 +11,13 @@ enum { SOURCES_MAX = 512, PLACES_ALIKE = 64 };
 
 const xiol_kind xiol_kind_task = {"xio.Task"};
 
-/* -- memory ------------------------------------------------------------------------------- */
+/* -- memory -------------------------------------------------------------------------- */
 
 /* Makes sure that the free list is not empty. */
 static void reserve_task(lua_State *L, xiol_state *state) {
   if (XIO_LIKELY(state->free_tasks != NULL)) return;
   xiol_task *task = xio_alloc_new(&state->alloc, sizeof *task);
-  if (task == NULL) luaL_error(L, "not enough memory");
+  if (task == NULL) xiol_raise_memory(L);
   state->free_tasks = task;
 }
 
@@ -44,7 +44,7 @@ void xiol_task_free(xiol_state *state, xiol_task *task) {
   state->live.tasks--;
 }
 
-/* -- spawning ----------------------------------------------------------------------------- */
+/* -- spawning ------------------------------------------------------------------------ */
 
 /* The state's copy of a chunk's short name; NULL when memory or room for names is out. */
 static const char *keep_source(xiol_state *state, const char *name) {
@@ -128,8 +128,8 @@ static void inherit_context(lua_State *L, xiol_state *state) {
   lua_settop(L, handle);
 }
 
-/* Gives the task an idle coroutine, with its handle, which is at the top, and the function
- * and arguments below that, which leave the stack. */
+/* Gives the task an idle coroutine, with its handle, which is at the top, and the
+ * function and arguments below that, which leave the stack. */
 static void move_arguments(lua_State *L, xiol_task *task, int count) {
   task->coroutine = xiol_take_coroutine(task->runtime->state);
   lua_State *co = task->coroutine.thread;
@@ -157,9 +157,9 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, xiol_task_handle *
   handle->id = task->core.id;
 }
 
-/* Notes where the task is spawned. To look costs as much as half a spawn: after many spawns
- * into one group from one line, the next ones are taken to come from there too, and only
- * every so often it is looked again. */
+/* Notes where the task is spawned. To look costs as much as half a spawn: after many
+ * spawns into one group from one line, the next ones are taken to come from there too,
+ * and only every so often it is looked again. */
 static void note_place(lua_State *L, xiol_state *state, xiol_task *task,
                        const xio_group *group) {
   task->place = NULL;
@@ -198,11 +198,17 @@ xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int 
   }
   int count = lua_gettop(L) - function;
   luaL_checkstack(L, 8, NULL);
-  reserve_task(L, state);
   /* many arguments find no room on an idle coroutine for sure: they wait */
   bool idle = state->pooled > 0 && count <= LUA_MINSTACK / 2;
   int waiting = idle ? 0 : count + (name != 0 ? 1 : 0);
   xiol_task_handle *handle = push_handle(L, state, waiting);
+  if (XIO_UNLIKELY(idle && state->pooled == 0)) { /* a finalizer took the last one */
+    idle = false;
+    waiting = count + (name != 0 ? 1 : 0);
+    lua_pop(L, 1);
+    handle = push_handle(L, state, waiting);
+  }
+  reserve_task(L, state); /* nothing from here on runs a finalizer */
   lua_pushvalue(L, name != 0 ? name : function);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
   if (how.group->host != NULL) {
@@ -227,7 +233,7 @@ xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int 
   return task;
 }
 
-/* -- handles ------------------------------------------------------------------------------ */
+/* -- handles ------------------------------------------------------------------------- */
 
 void xiol_push_task(lua_State *L, xiol_task *task) {
   xiol_push_anchored(L, task->runtime->state, task->slot);
@@ -277,8 +283,8 @@ int xiol_push_results(lua_State *L, int index) {
   return count;
 }
 
-/* Pushes the error that awaiting a cancelled task raises, always the same one: made when it
- * is first asked for, from the cancellation that ended the task. */
+/* Pushes the error that awaiting a cancelled task raises, always the same one: made when
+ * it is first asked for, from the cancellation that ended the task. */
 static void push_was_cancelled(lua_State *L, xiol_state *state, int index) {
   index = lua_absindex(L, index);
   luaL_checkstack(L, 8, NULL);
@@ -460,7 +466,7 @@ static int task_tostring(lua_State *L) {
   return 1;
 }
 
-/* -- functions ------------------------------------------------------------------------------ */
+/* -- functions ----------------------------------------------------------------------- */
 
 static int l_current(lua_State *L) {
   xiol_push_task(L, xiol_running(L, xiol_state_of(L), "xio.current"));
@@ -502,18 +508,20 @@ static int l_spawn(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg xiol_task_functions[] = {
-    {"current", l_current},
-    {"spawn", l_spawn},
-    {"context", l_context},
-    {"set_context", l_set_context},
-    {NULL, NULL}};
+const luaL_Reg xiol_task_functions[] = {{"current", l_current},
+                                        {"spawn", l_spawn},
+                                        {"context", l_context},
+                                        {"set_context", l_set_context},
+                                        {NULL, NULL}};
 
 void xiol_open_task(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {{"await", task_await},   {"wait", task_wait},
-                                     {"result", task_result}, {"cancel", task_cancel},
-                                     {"status", task_status}, {"traceback", task_traceback},
+  static const luaL_Reg methods[] = {{"await", task_await},
+                                     {"wait", task_wait},
+                                     {"result", task_result},
+                                     {"cancel", task_cancel},
+                                     {"status", task_status},
+                                     {"traceback", task_traceback},
                                      {NULL, NULL}};
   xiol_make_class(L, state, &xiol_kind_task, methods, task_index, task_tostring, NULL);
-  state->refs[XIOL_REF_TASK] = luaL_ref(L, LUA_REGISTRYINDEX);
+  xiol_keep(L, state, XIOL_REF_TASK);
 }

@@ -1,5 +1,5 @@
-/* testing: what lua/xio/testing.lua stands on: settling, moving the virtual clock, and seeing
- * whether a task was suspended. Loop's thread. */
+/* testing: what lua/xio/testing.lua stands on: settling, moving the virtual clock, and
+ * seeing whether a task was suspended. Loop's thread. */
 #include "binding.h"
 
 static int finish_settle(lua_State *L, int status, lua_KContext context) {
@@ -19,7 +19,7 @@ static int l_settle(lua_State *L) {
   xiol_task *task = xiol_enter(L, xiol_state_of(L), function);
   if (xio_task_begin(&task->core) == XIO_OK &&
       xio_settle_begin(&task->runtime->loop->settlers, &task->core, cushion) != XIO_OK) {
-    return luaL_error(L, "not enough memory");
+    xiol_raise_memory(L);
   }
   return xiol_yield(L, 0, finish_settle);
 }
@@ -51,9 +51,10 @@ static int l_jump(lua_State *L) {
   return 0;
 }
 
-/* resumes([budget]): how often the run has resumed a task: the same number twice means that
- * the caller was not suspended in between. Sets the budget of this turn, where one is given:
- * with 0 an operation that need not wait reschedules. Returns also the budget before. */
+/* resumes([budget]): how often the run has resumed a task: the same number twice means
+ * that the caller was not suspended in between. Sets the budget of this turn, where one
+ * is given: with 0 an operation that need not wait reschedules. Returns also the budget
+ * before. */
 static int l_resumes(lua_State *L) {
   xiol_task *task = xiol_running(L, xiol_state_of(L), "xio.testing");
   xio_runqueue *queue = task->core.wait.queue;

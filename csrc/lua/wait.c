@@ -1,9 +1,9 @@
 /* wait: where a task may wait, and the waits that need nothing but time.
  *
- * xiol_enter decides whether the caller may wait at all: a task runs, the code runs in its
- * coroutine or in a generator that it drives through our coroutine library, and no C
- * function that cannot be yielded across lies between. Otherwise the error names what is in
- * the way. Loop's thread. */
+ * xiol_enter decides whether the caller may wait at all: a task runs, the code runs in
+ * its coroutine or in a generator that it drives through our coroutine library, and no C
+ * function that cannot be yielded across lies between. Otherwise the error names what is
+ * in the way. Loop's thread. */
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function) {
   return xiol_task_of(runtime->loop->queue.running);
 }
 
-/* Searches the table at the top for the function at `function`; pushes its key if found. */
+/* Searches the table at the top for the function at `function`; pushes its key if
+ * found. */
 static bool push_key(lua_State *L, int function) {
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
@@ -37,7 +38,8 @@ bool xiol_push_known_name(lua_State *L, int function) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushnil(L);
   while (lua_next(L, top + 1) != 0) {
-    const char *library = lua_type(L, top + 2) == LUA_TSTRING ? lua_tostring(L, top + 2) : "";
+    const char *library =
+        lua_type(L, top + 2) == LUA_TSTRING ? lua_tostring(L, top + 2) : "";
     bool searched = lua_istable(L, -1) && strcmp(library, "xio.core") != 0;
     if (searched && push_key(L, function)) {
       const char *name = lua_tostring(L, -1);
@@ -57,7 +59,8 @@ bool xiol_push_known_name(lua_State *L, int function) {
 static void push_function_name(lua_State *L, const lua_Debug *ar) {
   if (ar->namewhat[0] == 'm' && ar->name != NULL) {
     bool is_finalizer = strcmp(ar->name, "__gc") == 0 || strcmp(ar->name, "gc") == 0;
-    lua_pushfstring(L, is_finalizer ? "a finalizer (%s)" : "the metamethod '%s'", ar->name);
+    lua_pushfstring(L, is_finalizer ? "a finalizer (%s)" : "the metamethod '%s'",
+                    ar->name);
   } else if (xiol_push_known_name(L, -1)) {
     lua_pushfstring(L, "'%s'", lua_tostring(L, -1));
   } else if (ar->name != NULL) {
@@ -79,30 +82,37 @@ static int cannot_wait(lua_State *L, const char *function) {
       push_function_name(L, &ar);
       const char *what = lua_tostring(L, -1);
       /* the line that called it: the nearest Lua function below */
-      for (int below = level + (by_collector ? 0 : 1); lua_getstack(L, below, &ar); below++) {
+      for (int below = level + (by_collector ? 0 : 1); lua_getstack(L, below, &ar);
+           below++) {
         lua_getinfo(L, "Sl", &ar);
         if (ar.currentline > 0) {
-          return xiol_fail(L, "%s: cannot wait inside %s, called at %s:%d", function, what,
-                            ar.short_src, ar.currentline);
+          return xiol_fail(L, "%s: cannot wait inside %s, called at %s:%d", function,
+                           what, ar.short_src, ar.currentline);
         }
       }
       return xiol_fail(L, "%s: cannot wait inside %s", function, what);
     }
     lua_pop(L, 1);
   }
-  return xiol_fail(L, "%s: cannot wait here: a C function that cannot be yielded across "
-                    "lies between this coroutine and its task", function);
+  return xiol_fail(L,
+                   "%s: cannot wait here: a C function that cannot be yielded across "
+                   "lies between this coroutine and its task",
+                   function);
 }
 
 xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function) {
   xiol_task *task = xiol_running(L, state, function);
   if (XIO_UNLIKELY(L != state->top && state->closing != 0)) {
-    xiol_fail(L, "%s: cannot wait inside a <close> handler of a coroutine that has failed "
-              "or is being closed", function);
+    xiol_fail(L,
+              "%s: cannot wait inside a <close> handler of a coroutine that has failed "
+              "or is being closed",
+              function);
   }
   if (XIO_UNLIKELY(L != state->top)) {
-    xiol_fail(L, "%s: cannot wait in this coroutine: it was resumed by a function of the "
-               "coroutine library that was taken before xio was loaded", function);
+    xiol_fail(L,
+              "%s: cannot wait in this coroutine: it was resumed by a function of the "
+              "coroutine library that was taken before xio was loaded",
+              function);
   }
   if (XIO_UNLIKELY(task->atomic != 0)) {
     xiol_fail(L, "%s: cannot wait inside xio.atomic", function);
@@ -148,7 +158,7 @@ static int l_checkpoint(lua_State *L) {
 static int sleep_until_ns(lua_State *L, xiol_task *task, int64_t at) {
   if (xio_task_begin(&task->core) == XIO_OK &&
       xio_task_sleep(&task->core, at) != XIO_OK) {
-    return luaL_error(L, "not enough memory");
+    xiol_raise_memory(L);
   }
   return xiol_yield(L, (lua_KContext)task->runtime->state, finish_wait);
 }
@@ -215,7 +225,8 @@ static int l_enter(lua_State *L) {
 /* in_task(): whether the caller runs in a task that may wait. */
 static int l_in_task(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
-  lua_pushboolean(L, state->runtime != NULL && state->runtime->loop->queue.running != NULL);
+  lua_pushboolean(L,
+                  state->runtime != NULL && state->runtime->loop->queue.running != NULL);
   return 1;
 }
 

@@ -60,7 +60,8 @@ function argument.functions(name, ...)
   return functions, count, as_list
 end
 
---- Raises unless `options`, argument `index` of the function `name`, is nil or a table that has only the fields in `allowed`.
+--- Raises unless `options`, argument `index` of the function `name`, is nil or a table
+--- that has only the fields in `allowed`.
 ---@param allowed {[string]: boolean}
 function argument.check_options(options, allowed, index, name)
   if options == nil then return end

@@ -33,11 +33,12 @@ local function produce(life, f, ...)
     life.tx:close()
     return
   end
-  if core.is_cancelled(err) then
+  if core.is_cancelled(err) then -- for who receives; at the end of the loop it is no error
+    life.cut = true
     err = failure.make("ECANCELED", "xio.producer: the producer was cancelled", "producer")
   end
   life.failed, life.err = true, err
-  life.told = life.tx:stats().waiting_receivers > 0
+  life.told = life.tx:stats().waiting > 0
   life.tx:fail(err)
 end
 
@@ -107,7 +108,7 @@ local function close(self, in_flight)
   self.closed, life.over = true, true
   self.rx:close() -- what it does to clean up does not wait for a receiver
   finish(self)
-  if not life.failed or life.told then return true end
+  if not life.failed or life.told or life.cut then return true end
   life.told = true
   if in_flight == nil or core.is_cancelled(in_flight) then core.rethrow(life.err) end
   error(both(in_flight, life.err), 0)

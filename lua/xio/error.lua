@@ -173,9 +173,14 @@ local function describe_suppressed(record, lines, seen)
   end
 end
 
+local function count_of(err)
+  local count = #err.errors
+  return ("%d error%s"):format(count, count == 1 and "" or "s")
+end
+
 local function describe_group(err, lines, seen)
   local count = #err.errors
-  lines[1] = ("%d error%s:"):format(count, count == 1 and "" or "s")
+  lines[1] = count_of(err) .. ":"
   for i, inner in ipairs(err.errors) do
     local last = i == count
     lines[#lines + 1] = (last and "└─ " or "├─ ")
@@ -185,7 +190,9 @@ end
 
 function describe(err, seen)
   local lines = {}
-  if seen[err] then return text_of(err) .. " (shown above)" end
+  if seen[err] then -- a group may have been suppressed by one of its own errors
+    return (is_group(err) and count_of(err) or text_of(err)) .. " (shown above)"
+  end
   if type(err) == "table" or type(err) == "userdata" then seen[err] = true end
   local record = core.trace(err)
   if is_group(err) then

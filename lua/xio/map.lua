@@ -183,9 +183,9 @@ end
 
 local function begin(loop)
   local functions = loop.functions
-  loop.functions = false
   loop.ready = core.event()
   loop.region = core.open_region("xio.as_completed")
+  loop.functions = false
   loop.task = loop.region:spawn({ name = "xio.as_completed" }, host, loop, functions)
 end
 
@@ -220,14 +220,17 @@ local closer = {
   __name = "xio.AsCompleted",
   __close = function(self, in_flight)
     local loop = self.loop
-    if loop.functions or loop.ended then return end
+    if not loop.region or loop.ended then return end
     loop.ended = true
+    if core.is_cancelled(in_flight) then in_flight = nil end -- an error goes before it
     if not pcall(core.enter, "xio.as_completed") then -- in a coroutine that has failed
-      loop.task:cancel()
+      if loop.task then loop.task:cancel() end
       core.drop_region(loop.region)
       return
     end
-    if not core.end_region(loop.region) then
+    local ok, innermost = pcall(core.end_region, loop.region)
+    if not ok then failure.join(in_flight, innermost) end
+    if not innermost then
       argument.misuse("xio.as_completed: the loop ends while a scope or group that was opened "
         .. "in it is still open")
     end

@@ -1,5 +1,5 @@
-/* host: a stranger's C program that has xio from its installed header and library, on a Lua
- * state of its own. tools/check_install builds it against an installed prefix. */
+/* host: a stranger's C program that has xio from its installed header and library, on a
+ * Lua state of its own. tools/check_install builds it against an installed prefix. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>

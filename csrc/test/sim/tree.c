@@ -2,13 +2,13 @@
  *
  *   sim_tree [FIRST [COUNT [trace]]]        seeds FIRST (1) to FIRST + COUNT (10000) - 1
  *
- * A seed gives a set of programs (see ctask.h), the order of ready tasks, what a host does
- * between two turns (cancels, shields, deadlines, spawns), whether one allocation fails,
- * and whether the loop is closed before its tasks have ended. Time is virtual. Oracles,
- * beside xio_check_loop: no task outlives its group; who is ready when a pass begins has
- * run when it ends; each error is reported once; a checkpoint knows whether it is
- * cancelled; a second run of the seed does exactly the same; in the end nothing is left.
- * Prints TAP; after a failure, the command that repeats its seed. */
+ * A seed gives a set of programs (see ctask.h), the order of ready tasks, what a host
+ * does between two turns (cancels, shields, deadlines, spawns), whether one allocation
+ * fails, and whether the loop is closed before its tasks have ended. Time is virtual.
+ * Oracles, beside xio_check_loop: no task outlives its group; who is ready when a pass
+ * begins has run when it ends; each error is reported once; a checkpoint knows whether it
+ * is cancelled; a second run of the seed does exactly the same; in the end nothing is
+ * left. Prints TAP; after a failure, the command that repeats its seed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +51,7 @@ static int any_name(tree_sim *sim) {
   return 1 + (int)below(sim, NAMES);
 }
 
-/* -- programs ------------------------------------------------------------------------------- */
+/* -- programs ------------------------------------------------------------------------ */
 
 /* How often each operation is chosen, in parts of the sum. */
 static const struct {
@@ -143,7 +143,7 @@ static void make_programs(tree_sim *sim) {
   }
 }
 
-/* -- the host -------------------------------------------------------------------------------- */
+/* -- the host ------------------------------------------------------------------------ */
 
 static void cancel_something(tree_sim *sim, xio_source source) {
   ctask_world *world = &sim->world;
@@ -200,7 +200,7 @@ static void end_stall(tree_sim *sim) {
   }
 }
 
-/* -- one seed -------------------------------------------------------------------------------- */
+/* -- one seed ------------------------------------------------------------------------ */
 
 static void check(ctask_world *world) {
   const char *what = NULL;

@@ -22,7 +22,7 @@ static ctask *ctask_of(xio_task *core) {
     if (!(cond)) ctask_fault((world), (text)); \
   } while (0)
 
-/* -- life ---------------------------------------------------------------------------------- */
+/* -- life ---------------------------------------------------------------------------- */
 
 static void resume(xio_task *core);
 static void abandon(xio_task *core);
@@ -127,7 +127,7 @@ static void abandon(xio_task *core) {
   release(self);
 }
 
-/* -- raising ------------------------------------------------------------------------------- */
+/* -- raising ------------------------------------------------------------------------- */
 
 static void raise_error(ctask *self) {
   ctask_world *world = self->world;
@@ -186,7 +186,7 @@ static void end_task(ctask *self) {
   if (!kept) release(self);
 }
 
-/* -- blocks -------------------------------------------------------------------------------- */
+/* -- blocks -------------------------------------------------------------------------- */
 
 static ctask_frame *new_frame(ctask *self, const ctask_op *op) {
   if (self->depth == CTASK_DEPTH_MAX) return NULL;
@@ -307,7 +307,7 @@ static bool close_block(ctask *self) {
   return true;
 }
 
-/* -- operations that wait: each begins here and is finished further below ------------------- */
+/* -- operations that wait: each begins here and is finished further below ------------ */
 
 /* Whether the operation may begin; else the task was rescheduled. */
 static bool begin(ctask *self, ctask_kind kind) {
@@ -463,7 +463,7 @@ static bool finish_wait(ctask *self) {
   return true;
 }
 
-/* -- the interpreter ------------------------------------------------------------------------ */
+/* -- the interpreter ----------------------------------------------------------------- */
 
 /* Operations that act on what a name names; what is not there is passed over. */
 static void act(ctask *self, const ctask_op *op) {
@@ -545,7 +545,7 @@ static void resume(xio_task *core) {
   if (world->after_step != NULL) world->after_step(world); /* `self` may be gone */
 }
 
-/* -- worlds --------------------------------------------------------------------------------- */
+/* -- worlds -------------------------------------------------------------------------- */
 
 int ctask_world_open(ctask_world *world, xio_loop_opts opts) {
   xio_list_init(&world->all);

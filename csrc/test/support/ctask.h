@@ -1,18 +1,18 @@
 /* ctask: tasks in C for tests of the core, without Lua.
  *
- * A ctask runs a program: an array of operations that ends with CTASK_END. Blocks (a scope,
- * a group, a try) reach to their CTASK_CLOSE. What the binding does with Lua errors, a
- * ctask does with `raised`: a cancellation or an error ends block after block, a scope
- * catches a cancellation as rule C2 of the contract says, a group joins its children and
- * raises what failed, a try swallows. Errors are counts and sums, so that handing them on
- * needs no memory and none can be lost or doubled unseen: all that were ever raised must
- * be reported in the end (ctask_world_end).
+ * A ctask runs a program: an array of operations that ends with CTASK_END. Blocks (a
+ * scope, a group, a try) reach to their CTASK_CLOSE. What the binding does with Lua
+ * errors, a ctask does with `raised`: a cancellation or an error ends block after block,
+ * a scope catches a cancellation as rule C2 of the contract says, a group joins its
+ * children and raises what failed, a try swallows. Errors are counts and sums, so that
+ * handing them on needs no memory and none can be lost or doubled unseen: all that were
+ * ever raised must be reported in the end (ctask_world_end).
  *
  * A world is one loop with its tasks, on a counting allocator. Tasks, scopes and groups
  * may have a name, a number from 1; the newest of a name counts, and names are forgotten
- * with what they name. What goes wrong is noted in `fault`, once; tests end by looking at it.
- * Owner: the world frees a task when the core and everybody who waits for its result have
- * let go of it. */
+ * with what they name. What goes wrong is noted in `fault`, once; tests end by looking at
+ * it. Owner: the world frees a task when the core and everybody who waits for its result
+ * have let go of it. */
 #ifndef XIO_TEST_CTASK_H
 #define XIO_TEST_CTASK_H
 
@@ -46,7 +46,7 @@ typedef enum ctask_kind {
   CTASK_OP_CANCEL,  /* cancels the scope `target` */
   CTASK_OP_CANCEL_TASK,
   CTASK_OP_SHIELD,   /* raises (FLAG) or lifts the shield of scope `target` */
-  CTASK_OP_DEADLINE, /* moves the deadline of scope `target` to `time` from now, 0: never */
+  CTASK_OP_DEADLINE, /* moves that of scope `target` to `time` from now, 0: never */
   CTASK_OP_NOTE,     /* appends `count` to the world's notes */
   CTASK_OP_CALL,     /* calls `call`, which must not wait */
   CTASK_OP_WAIT      /* calls `begin`, which may */
@@ -69,11 +69,12 @@ struct ctask_op {
   const ctask_op *program;
   void (*call)(ctask *self);
 
-  /* Begins to wait; true where that was not needed. When the task is resumed, the status of
-   * the wait is `last_status`; XIO_ECANCELED is raised. */
+  /* Begins to wait; true where that was not needed. When the task is resumed, the status
+   * of the wait is `last_status`; XIO_ECANCELED is raised. */
   bool (*begin)(ctask *self);
 
-  /* Called then; false: the task waits once more. May change `last_status`. NULL: none. */
+  /* Called then; false: the task waits once more. May change `last_status`. NULL:
+   * none. */
   bool (*finish)(ctask *self);
 };
 
@@ -172,14 +173,15 @@ struct ctask_world {
   uint32_t note_count;
 };
 
-/* Opens a world on a loop with the given options (their allocator is replaced). The status
- * of xio_loop_open; on error the world is empty. */
+/* Opens a world on a loop with the given options (their allocator is replaced). The
+ * status of xio_loop_open; on error the world is empty. */
 int ctask_world_open(ctask_world *world, xio_loop_opts opts) XIO_WARN_UNUSED;
 
 /* A world with a virtual clock and nothing else. Opening must not fail. */
 void ctask_world_begin(ctask_world *world);
 
-/* Spawns `program` into the root group. NULL: no memory, or the spawn limit is reached. */
+/* Spawns `program` into the root group. NULL: no memory, or the spawn limit is
+ * reached. */
 ctask *ctask_spawn(ctask_world *world, const ctask_op *program, int name);
 
 /* Runs until all has ended; XIO_EDEADLK as xio_loop_run. Reports the root's failures. */
@@ -188,8 +190,8 @@ int ctask_run(ctask_world *world) XIO_WARN_UNUSED;
 /* Reports the failures that the root group lists. */
 void ctask_collect(ctask_world *world);
 
-/* Closes the loop, if that is open, with all that still lives. Then no task, byte or error
- * may be left. Returns the world's fault, NULL when all is well. */
+/* Closes the loop, if that is open, with all that still lives. Then no task, byte or
+ * error may be left. Returns the world's fault, NULL when all is well. */
 const char *ctask_world_end(ctask_world *world) XIO_WARN_UNUSED;
 
 /* Notes a fault, if it is the first. */

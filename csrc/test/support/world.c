@@ -1,5 +1,5 @@
-/* world: what a world of ctasks notes: faults, events, errors on their way; and the oracle
- * of cancellation. See ctask.h; the tasks themselves are in ctask.c. */
+/* world: what a world of ctasks notes: faults, events, errors on their way; and the
+ * oracle of cancellation. See ctask.h; the tasks themselves are in ctask.c. */
 #include "ctask.h"
 
 void ctask_fault(ctask_world *world, const char *what) {

@@ -1,13 +1,14 @@
 /* core: every allocation of the core fails, once, twice and from there on.
  *
- *   torture_core [SCENARIO MODE N]     all points; or that one, not in a process of its own
+ * torture_core [SCENARIO MODE N] all points; or that one, not in a process of its own
  *
  * A scenario is a set of programs (ctask.h). For each mode and each n until a run makes
  * fewer than n requests, a process of its own fails the n-th and must end well: the loop
  * opened or said that memory is out; every operation was done or raised an error; every
  * invariant held after every step; all errors were reported once; nothing is left. After
- * the faults the same loop must spawn, sleep and join again. Prints TAP, one line for each
- * scenario and mode; a point that failed is printed with the command that repeats it. */
+ * the faults the same loop must spawn, sleep and join again. Prints TAP, one line for
+ * each scenario and mode; a point that failed is printed with the command that repeats
+ * it. */
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>

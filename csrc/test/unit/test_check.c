@@ -1,5 +1,6 @@
-/* check: holds in a loop with something of everything, and sees every kind of damage. Each
- * damage is made, seen under its name, and undone; so the loop can be closed in the end. */
+/* check: holds in a loop with something of everything, and sees every kind of damage.
+ * Each damage is made, seen under its name, and undone; so the loop can be closed in the
+ * end. */
 #include "../support/unit.h"
 
 static ctask_world world;

@@ -159,7 +159,7 @@ static void wakes_tasks_of_two_loops(void **state) {
   end();
 }
 
-/* -- a wait with two entries: the event, and another one --------------------------------- */
+/* -- a wait with two entries: the event, and another one ----------------------------- */
 
 static xio_event second;
 static xio_waiter entries[2];

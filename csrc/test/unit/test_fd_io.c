@@ -1,5 +1,5 @@
-/* fd: reading and writing that neither block nor raise SIGPIPE, and io files. Waiting is in
- * test_fd.c. No loop is needed here. */
+/* fd: reading and writing that neither block nor raise SIGPIPE, and io files. Waiting is
+ * in test_fd.c. No loop is needed here. */
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>

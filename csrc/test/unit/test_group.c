@@ -163,7 +163,8 @@ static void child_may_be_added_while_the_host_joins(void **state) {
 
 static int refusals;
 
-/* Spawns from outside into the group that see_group saw, as long as that has not ended. */
+/* Spawns from outside into the group that see_group saw, as long as that has not
+ * ended. */
 static void spawn_from_outside(ctask *self) {
   (void)self;
   if (seen_group->state == XIO_GROUP_ENDED) refusals++;

@@ -15,7 +15,7 @@ static void begin_real_world(void) {
   world.after_step = check_after_step;
 }
 
-/* -- opening and running --------------------------------------------------------------------- */
+/* -- opening and running ------------------------------------------------------------- */
 
 static void without_memory_nothing_is_made(void **state) {
   (void)state;
@@ -112,7 +112,7 @@ static void timeout_tells_when_to_come_again(void **state) {
   end_world(&world);
 }
 
-/* -- real time: the subject here ---------------------------------------------------------------- */
+/* -- real time: the subject here ----------------------------------------------------- */
 
 static void real_sleep_is_never_early(void **state) {
   (void)state;
@@ -166,7 +166,7 @@ static void real_stall_is_told(void **state) {
   end_world(&world);
 }
 
-/* -- again, and the end -------------------------------------------------------------------------- */
+/* -- again, and the end -------------------------------------------------------------- */
 
 static void renewed_root_knows_nothing_of_the_last_run(void **state) {
   (void)state;

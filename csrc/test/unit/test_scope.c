@@ -1,5 +1,5 @@
-/* scope: entering and leaving, cancelling, deadlines, shields and grace, on a host that is
- * no task: a wait record in a tree of scopes. */
+/* scope: entering and leaving, cancelling, deadlines, shields and grace, on a host that
+ * is no task: a wait record in a tree of scopes. */
 #include "../support/unit.h"
 
 typedef struct fixture {

@@ -31,12 +31,19 @@ static void every_status_has_its_name(void **state) {
   const struct {
     int status;
     const char *name;
-  } rows[] = {
-      {XIO_OK, "OK"},         {XIO_ECANCELED, "ECANCELED"}, {XIO_ETIMEDOUT, "ETIMEDOUT"},
-      {XIO_ENOMEM, "ENOMEM"}, {XIO_EINVAL, "EINVAL"},       {XIO_EBUSY, "EBUSY"},
-      {XIO_EAGAIN, "EAGAIN"}, {XIO_EDEADLK, "EDEADLK"},     {XIO_EBADF, "EBADF"},
-      {XIO_EOF, "EOF"},       {XIO_ECLOSED, "ECLOSED"},     {XIO_EMISNEST, "EMISNEST"},
-      {XIO_EOWNERDEAD, "EOWNERDEAD"}};
+  } rows[] = {{XIO_OK, "OK"},
+              {XIO_ECANCELED, "ECANCELED"},
+              {XIO_ETIMEDOUT, "ETIMEDOUT"},
+              {XIO_ENOMEM, "ENOMEM"},
+              {XIO_EINVAL, "EINVAL"},
+              {XIO_EBUSY, "EBUSY"},
+              {XIO_EAGAIN, "EAGAIN"},
+              {XIO_EDEADLK, "EDEADLK"},
+              {XIO_EBADF, "EBADF"},
+              {XIO_EOF, "EOF"},
+              {XIO_ECLOSED, "ECLOSED"},
+              {XIO_EMISNEST, "EMISNEST"},
+              {XIO_EOWNERDEAD, "EOWNERDEAD"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     assert_string_equal(xio_status_name(rows[i].status), rows[i].name);
   }

@@ -1,0 +1,231 @@
+/* state: the records of the binding, which its files share.
+ *
+ * One xiol_state per Lua state, a userdata that belongs to the Lua state; one
+ * xiol_runtime per loop. Everything belongs to the thread that runs the Lua state. What
+ * the files of csrc/lua offer each other: binding.h. */
+#ifndef XIOL_STATE_H
+#define XIOL_STATE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../core/loop.h"
+#include "../core/signal.h"
+#include "../core/start.h"
+
+typedef struct xiol_state xiol_state;
+typedef struct xiol_runtime xiol_runtime;
+typedef struct xiol_task xiol_task;
+typedef struct xiol_scope xiol_scope;
+typedef struct xiol_group xiol_group;
+
+/* A coroutine of ours, anchored in `slot`. */
+typedef struct xiol_coroutine {
+  lua_State *thread; /* NULL: none */
+  int slot;
+} xiol_coroutine;
+
+/* The kinds of userdata. Each begins with a pointer to its kind, which identifies it. */
+typedef struct xiol_kind {
+  const char *name; /* "xio.Task" */
+} xiol_kind;
+
+extern const xiol_kind xiol_kind_task, xiol_kind_scope, xiol_kind_group,
+    xiol_kind_cancelled, xiol_kind_runtime, xiol_kind_fd;
+
+/* The short name of a chunk in which tasks were spawned, kept as long as the state. */
+typedef struct xiol_source_file xiol_source_file;
+struct xiol_source_file {
+  xiol_source_file *next;
+  char name[LUA_IDSIZE];
+};
+
+/* Values that the state keeps in the registry, by a small integer each. */
+typedef enum xiol_ref {
+  XIOL_REF_ANCHORS,   /* slot -> value: what tasks and scopes need to live */
+  XIOL_REF_SHOWN,     /* coroutine of a task that the program has seen -> true (weak) */
+  XIOL_REF_TRACES,    /* raised object -> its record (weak keys) */
+  XIOL_REF_RECENT,    /* ring of {value, record} of raised strings and the like */
+  XIOL_REF_TASK_MAIN, /* the function at the base of each coroutine */
+  XIOL_REF_HANDLER,   /* the message handler of every boundary */
+  XIOL_REF_PACK,      /* functions that a task's end calls protected */
+  XIOL_REF_JUDGE,
+  XIOL_REF_MAKE_COROUTINE,
+  XIOL_REF_MAKE_DEADLOCK,
+  XIOL_REF_TASK, /* metatables */
+  XIOL_REF_SCOPE,
+  XIOL_REF_GROUP,
+  XIOL_REF_CANCELLED,
+  XIOL_REF_RUNTIME,
+  XIOL_REF_FD,
+  XIOL_REF_SENDER,
+  XIOL_REF_RECEIVER,
+  XIOL_REF_AFTER,
+  XIOL_REF_ERROR, /* metatables of plain tables: xio.Error … */
+  XIOL_REF_ERROR_GROUP,
+  XIOL_REF_TIMEOUT_ERROR,
+  XIOL_REF_INTERRUPTED,
+  XIOL_REF_HOOKS,    /* functions that the Lua floor gave: name -> function */
+  XIOL_REF_STOCK,    /* the coroutine library as it was: name -> function */
+  XIOL_REF_CONTEXTS, /* handle of a task -> its table of task-local values (weak keys) */
+  XIOL_REF_MEMORY,   /* the text of a memory error */
+  XIOL_REF_COUNT
+} xiol_ref;
+
+enum { XIOL_POOL_MAX = 1024, XIOL_NEST_MAX = 150 };
+
+struct xiol_state {
+  lua_State *main;       /* the main thread of the Lua state */
+  xiol_runtime *runtime; /* whose task runs now; NULL outside of every run */
+  lua_State *top;        /* the coroutine whose code runs now and which may wait */
+  bool waitable;         /* every coroutine below top can be yielded across */
+  bool rethrowing;       /* the next raise is xio handing an error on, not a new one */
+  xio_allocator alloc;
+  xiol_task *free_tasks;
+  xiol_scope *free_scopes;
+  char *scratch; /* of fd.c: where bytes are read to; NULL before the first read */
+  size_t scratch_size;
+  struct xiol_select *selects; /* idle records of select.c */
+  int *free_slots;             /* slots of the anchor table that are free, as a stack */
+  int free_count, slot_count, slot_capacity;
+  uint32_t pooled;
+  bool any_context; /* some task has task-local values */
+  bool any_shown;   /* some coroutine of a task was shown to the program */
+  struct {          /* live objects, for leak checks */
+    uint32_t tasks, scopes, groups, loops, fds;
+  } live;
+  int refs[XIOL_REF_COUNT];
+  const char *lua_prefix; /* sources of xio's own Lua files begin with it; anchored */
+  size_t lua_prefix_length;
+  struct xiol_parked *parked; /* generators in the middle of a wait (generator.c) */
+  uint32_t parked_count, parked_capacity;
+  uint32_t resuming;   /* resumes of generators that are going on */
+  uint32_t closing;    /* coroutines that are being closed, handlers and all */
+  int generator_stack; /* anchored text: the stack of a generator whose error goes on */
+  xiol_source_file *sources; /* the one used last first */
+  uint32_t source_count;
+  uint32_t recent_next; /* where in the ring of recent errors the next one goes */
+  struct {              /* the place of the last spawns, and how often it was the same */
+    const xio_group *group;
+    const char *place;
+    int line;
+    uint32_t same, skipped;
+  } spawned;
+  xiol_coroutine pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
+};
+
+struct xiol_runtime {
+  const xiol_kind *kind;
+  xiol_state *state;
+  xio_loop *loop;      /* NULL: closed */
+  lua_State *driver;   /* the coroutine that drives the loop now; NULL: nobody does */
+  xiol_runtime *outer; /* the runtime in one of whose tasks this one is driven */
+  int64_t grace_ns;
+  uint8_t errors;        /* xiol_errors of the root group */
+  bool no_places;        /* tasks do not note where they were spawned */
+  xio_signals *signals;  /* NULL: SIGINT and SIGTERM are left alone */
+  int8_t want_signals;   /* yes, no, or -1: where that is safe */
+  xiol_task *main;       /* of the run that is driven; NULL once it has ended */
+  uint64_t main_over_at; /* how many times tasks had been resumed by then, and one */
+  uint8_t deadlocks;     /* how often nothing could wake any task, in this run */
+  int name;              /* anchored name; 0 none */
+  int deadlock;          /* anchored deadlock error; 0 none */
+};
+
+/* How a group raises its errors. */
+typedef enum xiol_errors {
+  XIOL_ERRORS_AUTO,
+  XIOL_ERRORS_FIRST,
+  XIOL_ERRORS_GROUP
+} xiol_errors;
+
+/* User values of a task's handle. */
+enum {
+  XIOL_TASK_VALUE = 1,  /* at the end: result or error */
+  XIOL_TASK_NAME = 2,   /* a string, or the function whose name it is */
+  XIOL_TASK_PARENT = 3, /* the handle of the task that opened its group */
+  XIOL_TASK_WAITING =
+      4 /* before the first run, where it has no coroutine yet: the function
+                           if NAME is a string, and the arguments */
+};
+
+typedef struct xiol_task_handle {
+  const xiol_kind *kind;
+  xiol_task *task; /* NULL after the end */
+  uint64_t id;
+  uint8_t outcome; /* xio_outcome */
+  bool raised;     /* its error was raised by await, in a task that failed of it */
+  int results;     /* how many; more than one are in a table */
+} xiol_task_handle;
+
+/* A task that lives, or has failed and is listed by its group. From a free list of the
+ * state; its handle is anchored in `slot` all the time. */
+struct xiol_task {
+  xio_task core;
+  xiol_runtime *runtime;
+  xiol_task_handle *handle;
+  xiol_coroutine coroutine; /* none before the first run, where none was idle */
+  xiol_task *next_free;
+  lua_State *parked; /* where it waits, and may be handed values (channel.c) */
+  const char *place; /* source of the spawn, in the state's list; NULL: not known */
+  int place_line;
+  int slot;                   /* of the handle in the anchor table */
+  int arguments;              /* that wait for the first run */
+  uint16_t atomic;            /* depth of xio.atomic */
+  bool begun;                 /* it was resumed */
+  bool place_near;            /* the place is that of spawns just before it */
+  bool escaped;               /* its coroutine was shown to the program */
+  bool misnested;             /* a scope was found open at the end of the one around it */
+  const char *misnested_verb; /* which function opened that, and where */
+  const char *misnested_place;
+  int misnested_line;
+};
+
+/* A scope entered by a function, or made by xio.new_scope. */
+struct xiol_scope {
+  xio_scope core;
+  xiol_state *state;
+  xiol_scope *next_free;
+  uint8_t refs;         /* by its handle; by being entered */
+  const char *verb;     /* which function made it: "move_on_after" … */
+  int64_t timeout_ns;   /* counts from the entry; XIO_NEVER none */
+  lua_State *generator; /* in which it was opened; NULL: in the task's own coroutine */
+  const char *place;    /* where, if in a generator */
+  int place_line;
+  int name; /* anchored name; 0 none */
+};
+
+typedef struct xiol_scope_handle {
+  const xiol_kind *kind;
+  xio_scope *scope;
+  xiol_scope *owned; /* NULL: it is a group's, whose handle is user value 1 */
+} xiol_scope_handle;
+
+struct xiol_group {
+  xio_group core;
+  xiol_state *state;
+  xiol_runtime *runtime;
+  uint8_t refs;           /* by its handle; by being open */
+  uint8_t errors;         /* xiol_errors */
+  bool body_failed;       /* with an error */
+  bool body_cut;          /* by a cancellation of this group, or from outside */
+  bool region;            /* opened and ended by two calls (region.c), for an iterator */
+  uint32_t failed_before; /* children that had failed when the body did */
+  int name;               /* anchored name; 0 none */
+  lua_State *generator;   /* in which it was opened; NULL: in the task's own coroutine */
+  const char *place;      /* where, if in a generator */
+  int place_line;
+};
+
+typedef struct xiol_group_handle {
+  const xiol_kind *kind;
+  xiol_group *group;
+} xiol_group_handle;
+
+typedef struct xiol_cancelled {
+  const xiol_kind *kind;
+  xio_scope *scope; /* whose cancellation it tells; NULL after that has ended */
+  uint8_t source;   /* xio_source */
+} xiol_cancelled;
+
+#endif
