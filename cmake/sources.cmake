@@ -44,6 +44,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/future.c
   csrc/lua/generator.c
   csrc/lua/group.c
+  csrc/lua/item.c
   csrc/lua/limiter.c
   csrc/lua/lock.c
   csrc/lua/open.c

@@ -23,6 +23,31 @@ describe("a task", function()
   end)
 end)
 
+describe("a finalizer", function()
+  it("may spawn while a spawn collects garbage", function()
+    local before = collectgarbage("generational")
+    local _mode <close> = closing(function() collectgarbage(before) end)
+    run(function()
+      local spawned, ran = 0, 0
+      local function count() ran = ran + 1 end
+      local finalizer = { __gc = function()
+        for _ = 1, 3 do
+          spawned = spawned + 1
+          xio.spawn(count)
+        end
+      end }
+      for _ = 1, 4000 do
+        setmetatable({}, finalizer)
+        xio.spawn(count):wait() -- one idle coroutine, and one free task
+      end
+      xio.testing.settle()
+      assert.is_true(spawned > 0)
+      assert.equal(4000 + spawned, ran)
+      finalizer.__gc = nil
+    end)
+  end)
+end)
+
 describe("a runtime", function()
   it("closes with its block", function()
     local cleaned

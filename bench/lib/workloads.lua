@@ -40,6 +40,7 @@ local function limit(name, ...)
   }
 end
 
+local switch_1 = limit("resume+yield, 1 coroutine", "limit-switch", "1", "SECONDS")
 local switch_1000 = limit("resume+yield, 1000 coroutines", "limit-switch", "1000", "SECONDS")
 
 ---@type bench.workload[]
@@ -79,6 +80,30 @@ return {
     metrics = ns("sleep for one turn, 1000 tasks"),
     limits = { switch_1000 },
     xio = "switch.lua",
+  },
+  {
+    key = "ping-pong",
+    metrics = ns("channel ping-pong, there and back"),
+    limits = { switch_1 },
+    xio = "channel.lua",
+  },
+  {
+    key = "channel-64",
+    metrics = ns("channel of 64, one value"),
+    limits = { switch_1 },
+    xio = "channel.lua",
+  },
+  {
+    key = "receive",
+    metrics = ns("channel without buffer, one value"),
+    limits = { switch_1 },
+    xio = "channel.lua",
+  },
+  {
+    key = "select-8",
+    metrics = ns("the same by select over 8"),
+    limits = { switch_1 },
+    xio = "channel.lua",
   },
   {
     key = "timeout",

@@ -85,6 +85,56 @@ func each(tasks, count int, f func()) {
 	group.Wait()
 }
 
+func pingPong(count int) {
+	there, back := make(chan int), make(chan int)
+	go func() {
+		for value := range there {
+			back <- value
+		}
+	}()
+	for i := 0; i < count; i++ {
+		there <- i
+		<-back
+	}
+	close(there)
+}
+
+func pass(count, capacity int) {
+	values := make(chan int, capacity)
+	go func() {
+		for i := 0; i < count; i++ {
+			values <- i
+		}
+		close(values)
+	}()
+	for range values {
+	}
+}
+
+func select8(count int) {
+	var c [8]chan int
+	for i := range c {
+		c[i] = make(chan int)
+	}
+	go func() {
+		for i := 0; i < count; i++ {
+			c[i%8] <- i
+		}
+	}()
+	for i := 0; i < count; i++ {
+		select {
+		case <-c[0]:
+		case <-c[1]:
+		case <-c[2]:
+		case <-c[3]:
+		case <-c[4]:
+		case <-c[5]:
+		case <-c[6]:
+		case <-c[7]:
+		}
+	}
+}
+
 func timeouts(count int) {
 	for i := 0; i < count; i++ {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -179,6 +229,14 @@ func main() {
 		measure(seconds, whole(200000, func() { each(1000, 200, runtime.Gosched) }))
 	case "sleep-0": // Sleep(0) returns at once; one nanosecond is the shortest that waits
 		measure(seconds, whole(100000, func() { each(1000, 100, func() { time.Sleep(1) }) }))
+	case "ping-pong":
+		measure(seconds, whole(20000, func() { pingPong(20000) }))
+	case "channel-64":
+		measure(seconds, whole(20000, func() { pass(20000, 64) }))
+	case "receive":
+		measure(seconds, whole(20000, func() { pass(20000, 0) }))
+	case "select-8":
+		measure(seconds, whole(20000, func() { select8(20000) }))
 	case "timeout":
 		measure(seconds, whole(10000, func() { timeouts(10000) }))
 	case "cancel":

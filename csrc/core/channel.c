@@ -77,7 +77,8 @@ int xio_channel_try_receive(xio_channel *channel, xio_channel_move *move) {
     *move = (xio_channel_move){channel->first, sender};
     channel->first = slot_at(channel, 1);
     channel->buffered--;
-    if (sender != NULL) channel->buffered++; /* the ring is full: it takes the same slot */
+    if (sender != NULL)
+      channel->buffered++; /* the ring is full: it takes the same slot */
   } else if (sender != NULL) {
     *move = (xio_channel_move){XIO_CHANNEL_NO_SLOT, sender};
   } else {
@@ -106,8 +107,8 @@ static xio_waiter *find_marked(const xio_list *queue, uint32_t end) {
   return NULL;
 }
 
-/* Tells who waits through the end that it is closed. The search begins anew each time, since
- * a waiter that is told takes others of its wait along. */
+/* Tells who waits through the end that it is closed. The search begins anew each time,
+ * since a waiter that is told takes others of its wait along. */
 static void complete_marked(const xio_list *queue, uint32_t end) {
   for (xio_waiter *waiter; (waiter = find_marked(queue, end)) != NULL;) {
     xio_waiter_complete(waiter, XIO_ECLOSED);

@@ -1,7 +1,8 @@
-/* channel: the ends of channels as Lua sees them. See channel.h for who keeps which value.
+/* channel: the ends of channels as Lua sees them. See channel.h for who keeps which
+ * value.
  *
- * Each operation takes effect in one step, in which nothing allocates: the core decides,
- * and the values are carried accordingly. What may raise comes before it. */
+ * Each operation takes effect in one step, in which nothing allocates: the core
+ * decides, and the values are carried accordingly. What may raise comes before it. */
 #include "channel.h"
 
 #include <math.h>
@@ -9,149 +10,7 @@
 const xiol_kind xiol_kind_sender = {"xio.Sender"};
 const xiol_kind xiol_kind_receiver = {"xio.Receiver"};
 
-enum {
-  SLOTS_INSIDE_MAX = 256, /* items that the channel's own user values keep */
-  TABLE_FIRST = 64,
-  TABLE_KEPT_MAX = 1024   /* a larger table is let go of when it is empty */
-};
-
-/* User values of a channel: the error, then the table or the slots. */
-enum { VALUE_FAILURE = 1, VALUE_TABLE = 2, VALUE_SLOTS = 2 };
-
-/* -- slots ----------------------------------------------------------------------------- */
-
-/* Pushes the item in `slot` of the channel at `store`. */
-static void push_slot(lua_State *L, const xiol_channel *channel, int store,
-                      uint32_t slot) {
-  if (XIO_LIKELY(!channel->in_table)) {
-    lua_getiuservalue(L, store, VALUE_SLOTS + (int)slot);
-    return;
-  }
-  lua_getiuservalue(L, store, VALUE_TABLE);
-  lua_rawgeti(L, -1, (lua_Integer)slot + 1);
-}
-
-/* Pops an item, or nil, into `slot`, which exists. May leave a value in its place. */
-static void pop_slot(lua_State *L, const xiol_channel *channel, int store,
-                     uint32_t slot) {
-  if (XIO_LIKELY(!channel->in_table)) {
-    lua_setiuservalue(L, store, VALUE_SLOTS + (int)slot);
-    return;
-  }
-  lua_getiuservalue(L, store, VALUE_TABLE);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)slot + 1); /* in its array: allocates nothing */
-  lua_pop(L, 1);
-}
-
-/* Lets go of the table, which has no items. */
-static void drop_table(lua_State *L, xiol_channel *channel, int index) {
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  lua_pushnil(L);
-  lua_setiuservalue(L, -2, VALUE_TABLE);
-  lua_pop(L, 1);
-  xio_channel_set_slots(&channel->core, 0);
-}
-
-static void grow_table(lua_State *L, xiol_channel *channel, int index) {
-  xio_channel *core = &channel->core;
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  int store = lua_gettop(L);
-  uint32_t size = core->slots < TABLE_FIRST / 2 ? TABLE_FIRST : core->slots * 2;
-  if (size > core->capacity || size < core->slots) size = core->capacity;
-  if (size > INT32_MAX) size = INT32_MAX;
-  lua_createtable(L, (int)size, 0);
-  if (core->buffered > size) { /* a finalizer has sent meanwhile, and grown it itself */
-    lua_pop(L, 2);
-    return;
-  }
-  lua_getiuservalue(L, store, VALUE_TABLE);
-  for (uint32_t i = 0; i < core->buffered; i++) {
-    uint32_t from = (uint32_t)(((uint64_t)core->first + i) % core->slots);
-    lua_rawgeti(L, -1, (lua_Integer)from + 1);
-    lua_rawseti(L, -3, (lua_Integer)i + 1);
-  }
-  lua_pop(L, 1);
-  lua_setiuservalue(L, store, VALUE_TABLE);
-  lua_pop(L, 1);
-  xio_channel_set_slots(core, size);
-}
-
-void xiol_channel_grow(lua_State *L, xiol_channel *channel, int index) {
-  const xio_channel *core = &channel->core;
-  while (xio_channel_needs_slot(core) && core->receivers != 0 &&
-         xio_list_empty(&core->receiving)) {
-    luaL_checkstack(L, 8, NULL);
-    grow_table(L, channel, index);
-  }
-}
-
-/* -- carrying values ------------------------------------------------------------------- */
-
-/* The coroutine in which the task of `waiter` is parked, in a C function of ours: it has
- * room for a few values more. */
-static inline lua_State *stack_of(const xio_waiter *waiter) {
-  const xiol_task *task = xiol_task_of(xio_task_of(waiter->wait));
-  XIO_ASSERT(task->parked != NULL);
-  return task->parked;
-}
-
-/* Pushes the item that `waiter` waits, or waited just now, to send. */
-static void push_from(lua_State *L, const xio_waiter *waiter) {
-  lua_State *of = stack_of(waiter);
-  lua_pushvalue(of, (int)waiter->tag);
-  lua_xmove(of, L, 1);
-}
-
-int xiol_channel_send(lua_State *L, xiol_channel *channel, int index, int value) {
-  xio_channel_move move;
-  int status = xio_channel_try_send(&channel->core, &move);
-  if (status != XIO_OK) return status;
-  XIO_CHECK(xio_channel_valid(&channel->core));
-  if (move.waiter != NULL) {
-    lua_pushvalue(L, value);
-    lua_xmove(L, stack_of(move.waiter), 1);
-    return XIO_OK;
-  }
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  lua_pushvalue(L, value);
-  pop_slot(L, channel, lua_gettop(L) - 1, move.slot);
-  return XIO_OK;
-}
-
-int xiol_channel_receive(lua_State *L, xiol_channel *channel, int index) {
-  xio_channel *core = &channel->core;
-  xio_channel_move move;
-  int status = xio_channel_try_receive(core, &move);
-  if (status != XIO_OK) return status;
-  XIO_CHECK(xio_channel_valid(core));
-  if (move.slot == XIO_CHANNEL_NO_SLOT) {
-    push_from(L, move.waiter);
-    return XIO_OK;
-  }
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  int store = lua_gettop(L);
-  push_slot(L, channel, store, move.slot);
-  if (XIO_UNLIKELY(move.waiter != NULL)) {
-    push_from(L, move.waiter);
-  } else {
-    lua_pushnil(L);
-  }
-  pop_slot(L, channel, store, move.slot);
-  if (XIO_UNLIKELY(core->buffered == 0 && channel->in_table &&
-                   core->slots > TABLE_KEPT_MAX)) {
-    drop_table(L, channel, index);
-  }
-  return XIO_OK;
-}
-
-int xiol_channel_push_missed(lua_State *L, xiol_channel *channel) {
-  if (XIO_LIKELY(channel->core.missed == 0)) return 1;
-  lua_pushinteger(L, xio_channel_take_missed(&channel->core));
-  return 2;
-}
-
-/* -- results --------------------------------------------------------------------------- */
+/* -- results ----------------------------------------------------------------------- */
 
 static int push_closed(lua_State *L) {
   lua_pushnil(L);
@@ -169,13 +28,13 @@ int xiol_channel_push_ended(lua_State *L, xiol_state *state, int end, int status
   const xiol_channel_end *box = lua_touserdata(L, end);
   if (status == XIO_EOF && box->channel->core.failed) {
     lua_getiuservalue(L, end, XIOL_END_CHANNEL);
-    lua_getiuservalue(L, -1, VALUE_FAILURE);
+    lua_getiuservalue(L, -1, XIOL_CHANNEL_FAILURE);
     return xiol_rethrow(L, state);
   }
   return push_closed(L);
 }
 
-/* -- ends ------------------------------------------------------------------------------ */
+/* -- ends -------------------------------------------------------------------------- */
 
 static const char *noun(const xiol_channel_end *end) {
   return end->kind == &xiol_kind_sender ? "sender" : "receiver";
@@ -208,20 +67,6 @@ static void push_end(lua_State *L, xiol_state *state, xiol_channel *channel, int
   end->open = true;
 }
 
-/* Clears what the last receiver left behind. */
-static void clear_slots(lua_State *L, xiol_channel *channel, int index) {
-  if (channel->in_table) {
-    drop_table(L, channel, index);
-    return;
-  }
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  for (uint32_t slot = 0; slot < channel->core.slots; slot++) {
-    lua_pushnil(L);
-    lua_setiuservalue(L, -2, VALUE_SLOTS + (int)slot);
-  }
-  lua_pop(L, 1);
-}
-
 /* Closes the end at `index`; also in finalizers: raises and allocates nothing. Returns
  * whether it was open. */
 static bool close_end(lua_State *L, xiol_channel_end *end, int index) {
@@ -232,7 +77,7 @@ static bool close_end(lua_State *L, xiol_channel_end *end, int index) {
     xio_channel_close_sender(core, end->number);
   } else {
     xio_channel_close_receiver(core, end->number);
-    if (core->receivers == 0) clear_slots(L, end->channel, index);
+    if (core->receivers == 0) xiol_channel_clear(L, end->channel, index);
   }
   XIO_CHECK(xio_channel_valid(core));
   return true;
@@ -281,7 +126,7 @@ static int end_fail(lua_State *L) {
     }
     lua_getiuservalue(L, 1, XIOL_END_CHANNEL);
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, -2, VALUE_FAILURE);
+    lua_setiuservalue(L, -2, XIOL_CHANNEL_FAILURE);
     first = xio_channel_fail(&end->channel->core);
   }
   if (end->open && end->kind == &xiol_kind_sender) {
@@ -344,7 +189,7 @@ static int end_tostring(lua_State *L) {
   return 1;
 }
 
-/* -- operations ------------------------------------------------------------------------ */
+/* -- operations -------------------------------------------------------------------- */
 
 /* The end of `kind` at 1. This and the next are quick ways to what xiol_check and
  * xiol_enter do. */
@@ -484,15 +329,15 @@ static int receiver_try_recv(lua_State *L) {
   return 2;
 }
 
-/* A count at `index`, or as many as possible where there is none; UINT32_MAX is no limit. */
+/* A count at `index`, or as many as possible where there is none; UINT32_MAX is no
+ * limit. */
 static uint32_t check_count(lua_State *L, int index, uint32_t otherwise,
                             const char *function) {
   if (lua_isnoneornil(L, index)) return otherwise;
   if (lua_type(L, index) != LUA_TNUMBER) xiol_type_error(L, function, index, "number");
   lua_Number number = lua_tonumber(L, index);
   if (!(number >= 0) || (!isinf((double)number) && number != floor(number))) {
-    xiol_arg_error(L, function, index,
-                   "integer of at least 0, or math.huge, expected");
+    xiol_arg_error(L, function, index, "integer of at least 0, or math.huge, expected");
   }
   return number >= (lua_Number)UINT32_MAX ? UINT32_MAX : (uint32_t)number;
 }
@@ -518,19 +363,13 @@ static int receiver_drain(lua_State *L) {
   return 1;
 }
 
-/* -- channels -------------------------------------------------------------------------- */
+/* -- channels ---------------------------------------------------------------------- */
 
 /* Pushes both ends of a new channel. */
 static int push_channel(lua_State *L, uint32_t capacity, bool lossy) {
   xiol_state *state = xiol_state_of(L);
-  bool in_table = capacity > SLOTS_INSIDE_MAX;
-  int values = in_table ? VALUE_TABLE : VALUE_SLOTS - 1 + (int)capacity;
   lua_settop(L, 0);
-  xiol_channel *channel = lua_newuserdatauv(L, sizeof *channel, values);
-  channel->state = state;
-  channel->in_table = in_table;
-  xio_channel_init(&channel->core, capacity, lossy);
-  if (!in_table) xio_channel_set_slots(&channel->core, capacity);
+  xiol_channel *channel = xiol_channel_push(L, state, capacity, lossy);
   push_end(L, state, channel, 1, true);
   push_end(L, state, channel, 1, false);
   return 2;
@@ -541,7 +380,8 @@ static int l_channel(lua_State *L) {
   return push_channel(L, check_count(L, 1, 0, "xio.channel"), false);
 }
 
-/* lossy_channel(capacity): the same, where sending to a full one loses the oldest item. */
+/* lossy_channel(capacity): the same, where sending to a full one loses the oldest
+ * item. */
 static int l_lossy_channel(lua_State *L) {
   uint32_t capacity = check_count(L, 1, 0, "xio.broadcast");
   if (capacity == 0) {
@@ -555,8 +395,9 @@ const luaL_Reg xiol_channel_functions[] = {
     {"channel", l_channel}, {"lossy_channel", l_lossy_channel}, {NULL, NULL}};
 
 /* Makes and keeps a metatable whose methods are found without a call. */
-static void make_class(lua_State *L, xiol_state *state, const xiol_kind *kind, xiol_ref ref,
-                       const luaL_Reg *methods, const luaL_Reg *metamethods) {
+static void make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                       xiol_ref ref, const luaL_Reg *methods,
+                       const luaL_Reg *metamethods) {
   lua_newtable(L);
   xiol_set_functions(L, state, metamethods);
   lua_pushstring(L, kind->name);
@@ -570,21 +411,15 @@ static void make_class(lua_State *L, xiol_state *state, const xiol_kind *kind, x
 }
 
 void xiol_open_channel(lua_State *L, xiol_state *state) {
-  static const luaL_Reg sender[] = {{"send", sender_send},
-                                    {"try_send", sender_try_send},
-                                    {"close", end_close},
-                                    {"fail", end_fail},
-                                    {"clone", end_clone},
-                                    {"stats", end_stats},
+  static const luaL_Reg sender[] = {{"send", sender_send}, {"try_send", sender_try_send},
+                                    {"close", end_close},  {"fail", end_fail},
+                                    {"clone", end_clone},  {"stats", end_stats},
                                     {NULL, NULL}};
-  static const luaL_Reg receiver[] = {{"recv", receiver_recv},
-                                      {"try_recv", receiver_try_recv},
-                                      {"drain", receiver_drain},
-                                      {"close", end_close},
-                                      {"fail", end_fail},
-                                      {"clone", end_clone},
-                                      {"stats", end_stats},
-                                      {NULL, NULL}};
+  static const luaL_Reg receiver[] = {
+      {"recv", receiver_recv},   {"try_recv", receiver_try_recv},
+      {"drain", receiver_drain}, {"close", end_close},
+      {"fail", end_fail},        {"clone", end_clone},
+      {"stats", end_stats},      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__gc", end_gc},
                                   {"__close", end_close},
                                   {"__tostring", end_tostring},

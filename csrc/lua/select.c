@@ -1,18 +1,19 @@
 /* select: waiting for the first of several things, of which exactly one takes effect.
  *
  * Two phases. First each case is tried, in the order of the arguments, or in a random one
- * where the run is seeded; the first that need not wait takes effect, and that is all. Else
- * one wait is parked with an entry in the queue of each case: who completes an entry has
- * committed, and takes the others out in the same step (settle); a cancellation or the time
- * limit takes out all (abort). So no other case has an effect, or leaves a trace.
+ * where the run is seeded; the first that need not wait takes effect, and that is all.
+ * Else one wait is parked with an entry in the queue of each case: who completes an entry
+ * has committed, and takes the others out in the same step (settle); a cancellation or
+ * the time limit takes out all (abort). So no other case has an effect, or leaves a
+ * trace.
  *
  * The entries are in a record from the state's list of idle ones: it leaves the list when
  * the wait is parked and is back once that was settled or aborted, also where the task is
  * never resumed; nothing is asked of it after that. What the cases need to live is on the
  * stack of the coroutine. The frame: [1 … n] the objects, then the values to send.
  *
- * A table whose metatable has __select stands for the case that this returns, called with
- * it before anything is tried. */
+ * A table whose metatable has __select stands for the case that this returns, called
+ * with it before anything is tried. */
 #include "../core/event.h"
 #include "channel.h"
 #include "sync.h"
@@ -41,7 +42,7 @@ typedef struct xiol_select {
   select_case cases[];
 } xiol_select;
 
-/* -- records --------------------------------------------------------------------------- */
+/* -- records ----------------------------------------------------------------------- */
 
 static size_t size_of(int capacity) {
   return sizeof(xiol_select) + (size_t)capacity * sizeof(select_case);
@@ -77,7 +78,7 @@ void xiol_close_select(xiol_state *state) {
   }
 }
 
-/* -- cases ----------------------------------------------------------------------------- */
+/* -- cases ------------------------------------------------------------------------- */
 
 static const char function[] = "xio.select";
 
@@ -86,8 +87,8 @@ static int refuse_case(lua_State *L, int index) {
                          "receiver, {sender, value}, event, future, task or xio.after");
 }
 
-/* Puts what the metamethod __select of the object at `index` returns, which is a case, in its
- * place. False: it has none. */
+/* Puts what the metamethod __select of the object at `index` returns, which is a case,
+ * in its place. False: it has none. */
 static bool ask_object(lua_State *L, int index) {
   if (luaL_getmetafield(L, index, "__select") == LUA_TNIL) return false;
   lua_pushvalue(L, index);
@@ -96,8 +97,8 @@ static bool ask_object(lua_State *L, int index) {
   return true;
 }
 
-/* Puts the sender of {sender, value} at `index` in the place of the table, pushes the value
- * and makes room for it. */
+/* Puts the sender of {sender, value} at `index` in the place of the table, pushes the
+ * value and makes room for it. */
 static void unpack_send(lua_State *L, int index) {
   lua_rawgeti(L, index, 1);
   const xiol_channel_end *end = xiol_test(L, -1, &xiol_kind_sender);
@@ -177,8 +178,8 @@ static xiol_select *read_cases(lua_State *L, xiol_task *self, int count) {
   return select;
 }
 
-/* Lets the case take effect if it need not wait for that: XIO_EAGAIN if it has to. An item
- * that was received is pushed. */
+/* Lets the case take effect if it need not wait for that: XIO_EAGAIN if it has to. An
+ * item that was received is pushed. */
 static int try_case(lua_State *L, const select_case *one, int index) {
   const xiol_channel_end *end = one->object;
   if (XIO_LIKELY(one->kind == &xiol_kind_receiver)) {
@@ -225,7 +226,7 @@ static int try_shuffled(lua_State *L, xiol_select *select, xio_random *random,
   return 0;
 }
 
-/* -- waiting --------------------------------------------------------------------------- */
+/* -- waiting ----------------------------------------------------------------------- */
 
 static void withdraw(xiol_select *select) {
   for (int i = 0; i < select->count; i++) {
@@ -271,7 +272,8 @@ static void link_case(select_case *one, xio_wait *wait) {
   }
 }
 
-/* The number of the first of the shortest xio.after among the `count` objects of the frame. */
+/* The number of the first of the shortest xio.after among the `count` objects of the
+ * frame. */
 static int find_limit(lua_State *L, int count) {
   int found = 0;
   int64_t ns = XIO_NEVER;
@@ -300,7 +302,7 @@ static void park(lua_State *L, xiol_task *task, xiol_select *select) {
   for (int i = 0; i < select->count; i++) link_case(&select->cases[i], wait);
 }
 
-/* -- results --------------------------------------------------------------------------- */
+/* -- results ----------------------------------------------------------------------- */
 
 /* Returns the number of the case that took effect with `status`, and what the operation
  * returns: for an item the `values` at the top. Raises what that raises. */
@@ -327,8 +329,8 @@ static int deliver(lua_State *L, xiol_state *state, int number, int status, int 
   return values + 1;
 }
 
-/* The context is the number of cases where one was waited for, and otherwise tells what has
- * taken effect before the pause: -(number * 4 + values). */
+/* The context is the number of cases where one was waited for, and otherwise tells
+ * what has taken effect before the pause: -(number * 4 + values). */
 static int finish_select(lua_State *L, int status, lua_KContext context) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = xiol_resumed(L, state);
@@ -347,8 +349,8 @@ static int finish_select(lua_State *L, int status, lua_KContext context) {
   return deliver(L, state, number, status, item ? 1 : 0);
 }
 
-/* Tries the cases of the record. The number of the one that took effect, or 0; `*values` are
- * those of an item, at the top. */
+/* Tries the cases of the record. The number of the one that took effect, or 0;
+ * `*values` are those of an item, at the top. */
 static int try_all(lua_State *L, xiol_task *task, xiol_select *select, int *status,
                    int *values) {
   xio_runqueue *queue = task->core.wait.queue;
@@ -364,8 +366,8 @@ static int try_all(lua_State *L, xiol_task *task, xiol_select *select, int *stat
   return number;
 }
 
-/* One turn is over in which others might have done something, for an xio.after that does not
- * wait longer. The context is the number of cases. */
+/* One turn is over in which others might have done something, for an xio.after that
+ * does not wait longer. The context is the number of cases. */
 static int finish_turn(lua_State *L, int status, lua_KContext context) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = xiol_resumed(L, state);
@@ -411,7 +413,7 @@ static int l_select(lua_State *L) {
   return xiol_yield(L, -(lua_KContext)(number * 4 + values), finish_select);
 }
 
-/* -- xio.after ------------------------------------------------------------------------- */
+/* -- xio.after --------------------------------------------------------------------- */
 
 /* after(seconds): a case that takes effect so long after the select began. */
 static int l_after(lua_State *L) {
@@ -425,8 +427,7 @@ static int l_after(lua_State *L) {
 }
 
 static int after_tostring(lua_State *L) {
-  const select_after *after =
-      xiol_check(L, 1, &xiol_kind_after, "after.__tostring");
+  const select_after *after = xiol_check(L, 1, &xiol_kind_after, "after.__tostring");
   lua_pushfstring(L, "after %f s", (LUAI_UACNUMBER)xiol_to_seconds(after->ns));
   return 1;
 }

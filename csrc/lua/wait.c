@@ -70,6 +70,26 @@ static void push_function_name(lua_State *L, const lua_Debug *ar) {
   }
 }
 
+/* Whether the function at the top can be yielded across: protected calls, and ours. */
+static bool lets_wait(lua_State *L) {
+  static const char *const names[] = {"pcall", "xpcall", "dofile", NULL};
+  if (lua_getupvalue(L, -1, XIOL_UPVALUE_STATE) != NULL) {
+    bool ours = lua_touserdata(L, -1) == xiol_state_of(L);
+    lua_pop(L, 1);
+    if (ours) return true;
+  }
+  bool found = false;
+  lua_pushglobaltable(L);
+  for (const char *const *name = names; *name != NULL && !found; name++) {
+    lua_pushstring(L, *name);
+    lua_rawget(L, -2);
+    found = lua_rawequal(L, -1, -3) != 0;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return found;
+}
+
 /* Raises: `function` cannot wait because of the C function nearest below it. */
 static int cannot_wait(lua_State *L, const char *function) {
   lua_Debug ar;
@@ -78,7 +98,7 @@ static int cannot_wait(lua_State *L, const char *function) {
     lua_getinfo(L, "Snf", &ar);
     bool by_collector = strcmp(ar.namewhat, "metamethod") == 0 && ar.name != NULL &&
                         strstr(ar.name, "gc") != NULL;
-    if (ar.what[0] == 'C' || by_collector) {
+    if (by_collector || (ar.what[0] == 'C' && !lets_wait(L))) {
       push_function_name(L, &ar);
       const char *what = lua_tostring(L, -1);
       /* the line that called it: the nearest Lua function below */

@@ -9,8 +9,8 @@ enum { SLOTS = 8, TASKS = 64, CLOSED = 900, EOF_NOTE = 999, CLOSED_NOTE = 998 };
 static ctask_world world;
 static xio_channel channel;
 static uint32_t slots[SLOTS];
-static uint32_t inbox[TASKS]; /* by task: what was handed over to it */
-static uint32_t tx, rx;       /* the first ends */
+static uint32_t inbox[TASKS];                    /* by task: what was handed over to it */
+static uint32_t tx, rx;                          /* the first ends */
 static uint32_t taken[CTASK_NOTES], taken_count; /* items in the order of their receipt */
 
 static void note(uint32_t what) {
@@ -115,7 +115,8 @@ static bool finish_receive(ctask *self) {
   return true;
 }
 
-#define SEND(n, ...) CTASK_WAIT(begin_send, .finish = finish_send, .count = (n), __VA_ARGS__)
+#define SEND(n, ...) \
+  CTASK_WAIT(begin_send, .finish = finish_send, .count = (n), __VA_ARGS__)
 #define RECEIVE(...) CTASK_WAIT(begin_receive, .finish = finish_receive, __VA_ARGS__)
 
 static void begin(uint32_t capacity, bool lossy) {
@@ -308,8 +309,9 @@ static void only_operations_of_a_closed_end_fail(void **state) {
 static void a_failed_channel_is_drained_first(void **state) {
   (void)state;
   static const ctask_op sends[] = {SEND(2), CTASK_END};
-  static const ctask_op fails[] = {CTASK_SLEEP(1), CTASK_CALL(fail_channel), RECEIVE(),
-                                   RECEIVE(), RECEIVE(), CTASK_END};
+  static const ctask_op fails[] = {CTASK_SLEEP(1), CTASK_CALL(fail_channel),
+                                   RECEIVE(),      RECEIVE(),
+                                   RECEIVE(),      CTASK_END};
   begin(1, false);
   assert_int_equal(try_send(1), XIO_OK);
   ctask_spawn(&world, sends, 0);
@@ -356,7 +358,7 @@ static void slots_may_grow_with_the_items(void **state) {
   end();
 }
 
-/* -- a wait with two entries ----------------------------------------------------------- */
+/* -- a wait with two entries ------------------------------------------------------- */
 
 static xio_channel other;
 static xio_waiter entries[2];
@@ -425,7 +427,7 @@ static void a_wait_with_two_entries_takes_one(void **state) {
   end();
 }
 
-/* -- random use ------------------------------------------------------------------------ */
+/* -- random use -------------------------------------------------------------------- */
 
 enum { SENDERS = 4, RECEIVERS = 3, SEEDS = 500 };
 
@@ -440,16 +442,18 @@ static void cancel_somebody(ctask *self) {
 }
 
 #define SENDS(s) \
-  { SEND(10 * (s) + 1), SEND(10 * (s) + 2), CTASK_PAUSE, SEND(10 * (s) + 3), \
-    SEND(10 * (s) + 4), CTASK_END }
+  { \
+    SEND(10 * (s) + 1), SEND(10 * (s) + 2), CTASK_PAUSE, SEND(10 * (s) + 3), \
+        SEND(10 * (s) + 4), CTASK_END \
+  }
 
 static const ctask_op senders[SENDERS][6] = {SENDS(1), SENDS(2), SENDS(3), SENDS(4)};
-static const ctask_op receiver[] = {RECEIVE(), RECEIVE(), CTASK_PAUSE, RECEIVE(),
-                                    RECEIVE(), CTASK_END};
-static const ctask_op canceller[] = {CTASK_PAUSE, CTASK_CALL(cancel_somebody),
-                                     CTASK_PAUSE, CTASK_CALL(cancel_somebody),
-                                     CTASK_PAUSE, CTASK_CALL(cancel_somebody),
-                                     CTASK_SLEEP(1), CTASK_CALL(close_tx),
+static const ctask_op receiver[] = {RECEIVE(), RECEIVE(), CTASK_PAUSE,
+                                    RECEIVE(), RECEIVE(), CTASK_END};
+static const ctask_op canceller[] = {CTASK_PAUSE,          CTASK_CALL(cancel_somebody),
+                                     CTASK_PAUSE,          CTASK_CALL(cancel_somebody),
+                                     CTASK_PAUSE,          CTASK_CALL(cancel_somebody),
+                                     CTASK_SLEEP(1),       CTASK_CALL(close_tx),
                                      CTASK_CALL(close_rx), CTASK_END};
 
 /* What was received is what was taken, each item once, and each sender's in order. */

@@ -193,13 +193,22 @@ static void limit_ends_the_wait_with_the_lock(void **state) {
   end();
 }
 
+static void no_timer(ctask *self) {
+  (void)self;
+  assert_int_equal(world.loop->clock.timers.count, 0);
+}
+
 static void notified_in_time_the_limit_is_gone(void **state) {
   (void)state;
   static const ctask_op tells[] = {CTASK_WAIT(acquire), WAITS, CTASK_CALL(note_status),
                                    CTASK_CALL(release), CTASK_END};
-  static const ctask_op notifies[] = {CTASK_PAUSE,          CTASK_WAIT(acquire),
-                                      CTASK_CALL(notify_1), CTASK_SLEEP(20),
-                                      CTASK_CALL(release),  CTASK_END};
+  static const ctask_op notifies[] = {CTASK_PAUSE,
+                                      CTASK_WAIT(acquire),
+                                      CTASK_CALL(notify_1),
+                                      CTASK_CALL(no_timer),
+                                      CTASK_SLEEP(20),
+                                      CTASK_CALL(release),
+                                      CTASK_END};
   begin();
   limit_ns = 10;
   ctask_spawn(&world, tells, 0);
