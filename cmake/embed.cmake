@@ -1,5 +1,6 @@
-# The Lua modules of xio as C arrays inside the interpreter (XIO_EMBEDDED_SOURCE), and as
-# links in the build tree. The arrays are declared in csrc/cli/embedded.h.
+# The Lua modules of xio as bytecode in C arrays inside the interpreter
+# (XIO_EMBEDDED_SOURCE), and as links in the build tree. The arrays are declared in
+# csrc/cli/embedded.h and written by tools/embed.c, which runs while building.
 
 # Module name of a file under lua/: lua/xio/init.lua is xio, lua/xio/a.lua is xio.a.
 function(xio_module_name file result)
@@ -30,10 +31,16 @@ foreach(file IN LISTS XIO_LUA_MODULES)
   list(APPEND embed_arguments "${name}=${PROJECT_SOURCE_DIR}/${file}")
 endforeach()
 list(TRANSFORM XIO_LUA_MODULES PREPEND "${PROJECT_SOURCE_DIR}/" OUTPUT_VARIABLE embed_depends)
+add_executable(xio-embed tools/embed.c)
+target_link_libraries(xio-embed PRIVATE xio-compile "${XIO_LUA_ARCHIVE}" m ${CMAKE_DL_LIBS})
+target_include_directories(xio-embed PRIVATE csrc)
+target_include_directories(xio-embed SYSTEM PRIVATE ${XIO_LUA_INCLUDE_DIRS})
+set_target_properties(xio-embed PROPERTIES
+  RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/generated")
+
 add_custom_command(
   OUTPUT "${XIO_EMBEDDED_SOURCE}"
-  COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${XIO_EMBEDDED_SOURCE}"
-          -P "${PROJECT_SOURCE_DIR}/cmake/embed_script.cmake" -- ${embed_arguments}
-  DEPENDS ${embed_depends} "${PROJECT_SOURCE_DIR}/cmake/embed_script.cmake"
+  COMMAND xio-embed "${XIO_EMBEDDED_SOURCE}" ${embed_arguments}
+  DEPENDS xio-embed ${embed_depends}
   COMMENT "Embedding the Lua modules"
   VERBATIM)

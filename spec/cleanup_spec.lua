@@ -625,9 +625,6 @@ describe("the end of a task", function()
 end)
 
 describe("xio.atomic", function()
-  local support = require "spec.support"
-  local it = support.it(it)
-
   it("C7 an error that was caught leaves nothing behind for a later cancellation", function()
     support.run(function()
       local completed = xio.move_on_after(1, function()

@@ -25,8 +25,11 @@ end)
 
 describe("a finalizer", function()
   it("may spawn while a spawn collects garbage", function()
-    local before = collectgarbage("generational")
-    local _mode <close> = closing(function() collectgarbage(before) end)
+    local before = collectgarbage("generational", 1)
+    local _mode <close> = closing(function()
+      collectgarbage("generational", 20) -- the default
+      collectgarbage(before)
+    end)
     run(function()
       local spawned, ran = 0, 0
       local function count() ran = ran + 1 end
@@ -36,13 +39,13 @@ describe("a finalizer", function()
           xio.spawn(count)
         end
       end }
-      for _ = 1, 4000 do
+      for _ = 1, 20000 do
         setmetatable({}, finalizer)
         xio.spawn(count):wait() -- one idle coroutine, and one free task
       end
       xio.testing.settle()
       assert.is_true(spawned > 0)
-      assert.equal(4000 + spawned, ran)
+      assert.equal(20000 + spawned, ran)
       finalizer.__gc = nil
     end)
   end)
@@ -60,6 +63,30 @@ describe("a runtime", function()
       rt:step()
     end
     assert.is_true(cleaned)
+  end)
+end)
+
+describe("a cancellation that a shield hides once it was raised", function()
+  it("goes on through groups and is no error, in any order", function()
+    for seed = 1, 8 do
+      for _, errors in ipairs { "auto", "group" } do
+        run(function()
+          local scope = xio.new_scope()
+          xio.spawn(function()
+            xio.sleep(1)
+            scope.shield = true -- at the moment of the deadline
+          end)
+          local ok, why = xio.move_on_after(1, scope.run, scope, function()
+            xio.group({ errors = errors }, function(group)
+              group:spawn(xio.sleep, 3)
+              xio.sleep(5)
+            end)
+          end)
+          assert.is_false(ok)
+          assert.equal("deadline", why.source)
+        end, { seed = seed })
+      end
+    end
   end)
 end)
 

@@ -8,9 +8,13 @@
 
 #include <stddef.h>
 
+/* The chunks are named so, and go on with the file's name ("error.lua"): traces leave
+ * them out. */
+#define XIO_SOURCE_PREFIX "=[xio] "
+
 typedef struct xio_embedded_module {
   const char *name;          /* as for require: "xio", "xio.error" */
-  const unsigned char *data; /* a Lua chunk, source or binary, not ended by a zero */
+  const unsigned char *data; /* a binary Lua chunk with its line numbers */
   size_t size;               /* bytes */
 } xio_embedded_module;
 

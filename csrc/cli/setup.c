@@ -82,17 +82,8 @@ static void extend_paths(lua_State *L) {
 
 /* Pushes the chunk of an embedded module. */
 static void push_chunk(lua_State *L, const xio_embedded_module *module) {
-  const char *file = "init";
-  if (strncmp(module->name, "xio.", 4) == 0) {
-    file = luaL_gsub(L, module->name + 4, ".", "/");
-  } else {
-    lua_pushnil(L); /* in the place of the file's name */
-  }
-  const char *source = lua_pushfstring(L, XIO_SOURCE_PREFIX "%s.lua", file);
   const char *data = (const char *)module->data;
-  if (luaL_loadbuffer(L, data, module->size, source) != LUA_OK) lua_error(L);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  if (luaL_loadbufferx(L, data, module->size, module->name, "b") != LUA_OK) lua_error(L);
 }
 
 /* Loader of an embedded module, with the module as upvalue. */

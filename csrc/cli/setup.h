@@ -11,10 +11,6 @@
 
 #include "cli/program.h"
 
-/* Sources of xio's own Lua modules begin so, and go on with the file's name
- * ("error.lua"): traces leave them out. */
-#define XIO_SOURCE_PREFIX "=[xio] "
-
 /* Sets up the new state `L` for `program`, which must live as long as the state. Raises
  * what goes wrong. */
 void xio_setup(lua_State *L, xio_program *program);

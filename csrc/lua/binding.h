@@ -170,6 +170,10 @@ void xiol_push_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
 /* Whether the value at `index` tells of a cancellation that is still going on. */
 bool xiol_is_cancelled(lua_State *L, int index);
 
+/* Whether it tells of one of a scope around `scope`; also where a shield between the two
+ * hides that since it was raised. */
+bool xiol_comes_from_around(lua_State *L, int index, const xio_scope *scope);
+
 /* The scope of the handle at `index` is about to be entered: what tells of its
  * cancellation is kept beside it from now on. */
 void xiol_cancel_entered(lua_State *L, xiol_state *state, xio_scope *scope, int index);

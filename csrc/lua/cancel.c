@@ -148,6 +148,14 @@ bool xiol_is_cancelled(lua_State *L, int index) {
   return cancelled != NULL && cancelled->scope != NULL;
 }
 
+bool xiol_comes_from_around(lua_State *L, int index, const xio_scope *scope) {
+  xiol_cancelled *cancelled = xiol_test(L, index, &xiol_kind_cancelled);
+  if (cancelled == NULL || cancelled->scope == NULL) return false;
+  const xio_scope *around = scope->parent;
+  while (around != NULL && around != cancelled->scope) around = around->parent;
+  return around != NULL;
+}
+
 void xiol_cancel_ended(lua_State *L, xiol_state *state, xio_scope *scope, int index) {
   if (scope->record == 0) return;
   xiol_push_anchored(L, state, scope->record);

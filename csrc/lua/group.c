@@ -65,10 +65,19 @@ static xiol_group *check_group(lua_State *L, const char *function) {
 
 /* -- the end of a group -------------------------------------------------------------- */
 
+/* Where a list of errors keeps a cancellation of a scope around the group that a shield
+ * hides since it was raised: it is no error, and goes on where there is none. */
+enum { HIDDEN_CANCELLED = 0 };
+
 /* Appends the value at the top, which is popped, to `list`, unless it is one of `raised`:
  * errors that were handed on by await, and so came here by two ways. */
-static void append_error(lua_State *L, int list, int raised, bool was_raised) {
+static void append_error(lua_State *L, const xio_group *group, int list, int raised,
+                         bool was_raised) {
   int value = lua_gettop(L);
+  if (xiol_comes_from_around(L, value, &group->scope)) {
+    lua_rawseti(L, list, HIDDEN_CANCELLED);
+    return;
+  }
   for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, raised); i++) {
     lua_rawgeti(L, raised, i);
     bool same = lua_rawequal(L, value, -1) != 0;
@@ -87,11 +96,12 @@ static void append_error(lua_State *L, int list, int raised, bool was_raised) {
 
 /* Takes the error of a failed child, whose memory is freed, and appends it. */
 static void append_child(lua_State *L, xiol_task *task, int list, int raised) {
+  const xio_group *group = task->core.group;
   xiol_push_task(L, task);
   xiol_task_handle *handle = lua_touserdata(L, -1);
   xiol_task_free(task->runtime->state, task);
   lua_getiuservalue(L, -1, XIOL_TASK_VALUE);
-  append_error(L, list, raised, handle->raised);
+  append_error(L, group, list, raised, handle->raised);
   lua_pop(L, 1);
 }
 
@@ -107,7 +117,7 @@ int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
   for (uint32_t i = 0;; i++) {
     if (body_left && i == failed_before) {
       lua_pushvalue(L, body_index);
-      append_error(L, list, raised, false);
+      append_error(L, group, list, raised, false);
       body_left = false;
     }
     xio_task *task = xio_group_take_failed(group);
@@ -116,7 +126,7 @@ int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
   }
   if (body_left) {
     lua_pushvalue(L, body_index);
-    append_error(L, list, raised, false);
+    append_error(L, group, list, raised, false);
   }
   lua_settop(L, list);
   return (int)lua_rawlen(L, list);
@@ -131,24 +141,28 @@ static int finish_group(lua_State *L, int status, lua_KContext context) {
   xio_scope *scope = &group->core.scope;
   if (group->body_failed || group->body_cut) xiol_unwound(L, state, scope);
   bool outer = xio_scope_outer_effective(scope);
-  int body = group->body_failed ? lua_gettop(L) : 0;
+  bool hidden = group->body_cut && !outer && scope->source == XIO_SOURCE_NONE &&
+                xiol_comes_from_around(L, -1, scope);
+  int body = group->body_failed || hidden ? lua_gettop(L) : 0;
   int errors = xiol_collect_errors(L, &group->core, body, group->failed_before);
+  bool passes = errors == 0 && lua_rawgeti(L, -1, HIDDEN_CANCELLED) != LUA_TNIL;
+  if (errors == 0 && !passes) lua_pop(L, 1);
   bool cut = group->body_cut || group->core.cut_short;
   bool body_cut = group->body_cut;
   uint8_t mode = group->errors;
-  if (errors == 0 && cut && outer) {
+  if (errors == 0 && cut && outer && !passes) {
     xio_scope *origin = xio_scope_origin(scope->parent);
     XIO_ASSERT(origin != NULL);
     xiol_push_cancelled(L, state, origin);
   }
-  scope->caught = cut && !outer;
+  scope->caught = cut && !outer && !passes;
   int left = xio_group_close(&group->core);
   XIO_ASSERT(left == XIO_OK);
   xiol_cancel_ended(L, state, scope, FRAME_HANDLE);
   xiol_group_unref(group);
   xiol_check_misnested(L, task, "group");
   if (errors != 0) return xiol_raise_errors(L, state, mode);
-  if (cut && outer) return lua_error(L);
+  if (passes || (cut && outer)) return lua_error(L);
   if (body_cut) return 0;
   lua_pop(L, 1); /* the empty list of errors */
   return lua_gettop(L) - (FRAME_BODY - 1);

@@ -60,7 +60,7 @@ end
 local function begin(self, is_loop)
   local life, f, arguments = self.life, self.f, self.arguments
   local options = { name = argument.name_of(f), daemon = not is_loop }
-  self.arguments, self.f = nil, nil
+  self.arguments, self.f = false, false
   if is_loop then
     self.region = core.open_region("xio.producer")
     life.task = self.region:spawn(options, produce, life, f,
@@ -84,14 +84,16 @@ function methods:stats() return self.rx:stats() end
 
 -- The producer is cancelled, and has ended.
 local function finish(self)
-  if self.arguments then
-    self.arguments, self.f = nil, nil
-  elseif not self.region then
-    self.life.task:cancel()
-    core.shield(self.life.task.wait, self.life.task)
-  elseif not core.end_region(self.region) then
-    error("xio.producer: the loop ends while a scope or group that was opened in it is "
-      .. "still open", 0)
+  local task = self.life.task
+  self.arguments, self.f = false, false
+  if self.region then
+    if not core.end_region(self.region) then
+      error("xio.producer: the loop ends while a scope or group that was opened in it is "
+        .. "still open", 0)
+    end
+  elseif task then
+    task:cancel()
+    core.shield(task.wait, task)
   end
 end
 
@@ -122,7 +124,7 @@ producer.__call = function(self, state) return (receiver_of(self, state == LOOP)
 producer.__select = function(self) return receiver_of(self) end
 producer.__tostring = function(self)
   return ("producer (%s)"):format(self.closed and "closed"
-    or self.arguments and "not begun" or self.life.task:status())
+    or self.life.task and self.life.task:status() or "not begun")
 end
 
 --- Runs `f(send, ...)` in a task of its own, and gives what it sends as a receiver:
@@ -150,9 +152,12 @@ end
 function module.producer(f, ...)
   argument.check_callable(f, 1, "xio.producer")
   local tx, rx = core.channel()
-  local life = { tx = tx, over = false, failed = false, told = false }
+  -- all fields are there from the beginning: to set one later takes no memory
+  local life = { tx = tx, send = false, task = false, over = false, failed = false, err = false,
+    told = false, cut = false }
   life.send = new_send(life)
-  local self = setmetatable({ f = f, arguments = table.pack(...), rx = rx, life = life }, producer)
+  local self = setmetatable({ f = f, arguments = table.pack(...), rx = rx, life = life,
+    region = false, closed = false }, producer)
   return self, LOOP, nil, self
 end
 

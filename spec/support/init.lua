@@ -10,8 +10,8 @@
 -- only speaks about bodies that passed. `support.exit_check()` at the top of a `describe` does the
 -- same by hooks, for specs that have hooks of their own.
 --
--- The helpers hold no state between specs. They work under `lua5.4 busted` and inside the `xio`
--- interpreter, where every body already is inside a task and `run` nests.
+-- The helpers hold no state that specs could see. They work under `lua5.4 busted` and inside the
+-- `xio` interpreter, where every body already is inside a task and `run` nests.
 
 local lfs = require "lfs"
 local xio = require "xio"
@@ -38,11 +38,8 @@ local function count_children()
   return count
 end
 
---- Counts what is alive now, after two full collections (the second frees what finalizers held).
--- @treturn {[string]=integer} open descriptors, child processes, and the core's own census
-function support.census()
-  collectgarbage()
-  collectgarbage()
+-- What is counted now, garbage too: open descriptors, child processes, and the core's own census.
+local function count_alive()
   local counts = { descriptors = count_descriptors(), children = count_children() }
   local census = require "xio.core".census
   if census then
@@ -53,29 +50,48 @@ function support.census()
   return counts
 end
 
---- Raises when anything counted has grown since `before`.
--- @tparam {[string]=integer} before what `support.census` gave
-function support.check_exit(before)
+--- Counts what is alive now, after two full collections (the second frees what finalizers held).
+-- @treturn {[string]=integer} open descriptors, child processes, and the core's own census
+function support.census()
+  collectgarbage()
+  collectgarbage()
+  return count_alive()
+end
+
+local function list_grown(before, now)
   local grown = {}
-  for noun, count in pairs(support.census()) do
+  for noun, count in pairs(now) do
     local was = before[noun] or 0
     if count > was then
       grown[#grown + 1] = ("%s %d -> %d"):format(noun, was, count)
     end
   end
   table.sort(grown)
+  return grown
+end
+
+--- Raises when anything counted has grown since `before`. Collecting takes long where all specs
+-- are loaded, and so is done only if garbage counted in would make a difference.
+-- @tparam {[string]=integer} before what `support.census` gave
+function support.check_exit(before)
+  if #list_grown(before, count_alive()) == 0 then return end
+  local grown = list_grown(before, support.census())
   if #grown > 0 then error("left behind: " .. table.concat(grown, ", "), 0) end
 end
 
---- Wraps busted's `it` so that the exit check follows each body.
+--- Wraps busted's `it` so that the exit check follows each body. All bodies of a file are
+-- compared with what was alive before the first of them.
 -- @tparam function it busted's own
 -- @treturn function the same with the check
 function support.it(it)
+  local before
   return function(title, body)
     return it(title, function()
-      local before = support.census()
+      local from = before or support.census()
+      before = nil -- where this one fails, the next begins with what it left
       body()
-      support.check_exit(before)
+      support.check_exit(from)
+      before = from
     end)
   end
 end

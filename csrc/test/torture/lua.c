@@ -252,7 +252,7 @@ static bool run_apart(lua_State *L, bool opens, counting_mode mode, uint64_t n,
  * sanitizers are slow: there only some points are tried, others in each mode. */
 static uint64_t stride(bool opens) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return opens ? 25 : 3;
+  return opens ? 45 : 9;
 #else
   return opens ? 5 : 1;
 #endif
@@ -306,8 +306,8 @@ static bool can_be_warm(const char *scenario) {
 }
 
 static int run_one(char **argv) {
-  bool warm = atoi(argv[2]) != 0;
-  counting_mode mode = (counting_mode)atoi(argv[3]);
+  bool warm = strtoul(argv[2], NULL, 10) != 0;
+  counting_mode mode = (counting_mode)strtoul(argv[3], NULL, 10);
   lua_State *L = prepare(argv[1], warm);
   if (L == NULL) return EXIT_FAILURE;
   int end = run_point(L, strcmp(argv[1], OPEN) == 0, mode, strtoull(argv[4], NULL, 10));
