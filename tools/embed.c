@@ -3,7 +3,8 @@
  * Usage: embed OUTPUT NAME=PATH... A tool of the build, run on the machine that builds.
  * Each module is compiled by the very Lua that the interpreter is linked with, and kept as
  * bytecode with its line numbers: loading it takes a tenth of the time of its source. The
- * table is declared in csrc/cli/embedded.h. */
+ * table is declared in csrc/cli/embedded.h. Whether all was written is asked once, at the
+ * end. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static int push_file(lua_State *L, const char *path) {
     luaL_addsize(&buffer, got);
   }
   int failed = ferror(file);
-  fclose(file);
+  (void)fclose(file);
   if (failed) return luaL_error(L, "cannot read %s", path);
   luaL_pushresult(&buffer);
   return 1;
@@ -52,9 +53,9 @@ static void write_module(lua_State *L, FILE *out, int number, const char *argume
   size_t size = 0;
   const char *text = lua_tolstring(L, -1, &size);
   if (luaL_loadbufferx(L, text, size, push_source(L, name), "t") != LUA_OK) lua_error(L);
-  fprintf(out, "static const unsigned char code_%d[] = {\n", number);
+  (void)fprintf(out, "static const unsigned char code_%d[] = {\n", number);
   if (lua_dump(L, write_bytes, out, 0) != 0) luaL_error(L, "cannot write");
-  fputs("};\n", out);
+  (void)fputs("};\n", out);
   lua_settop(L, 0);
 }
 
@@ -65,15 +66,16 @@ static int embed(lua_State *L) {
   if (argc < 2) return luaL_error(L, "usage: embed OUTPUT NAME=PATH...");
   FILE *out = fopen(argv[1], "w");
   if (out == NULL) return luaL_error(L, "cannot write %s", argv[1]);
-  fputs("/* Made by the embed tool; do not edit. */\n#include \"cli/embedded.h\"\n\n",
-        out);
+  (void)fputs(
+      "/* Made by the embed tool; do not edit. */\n#include \"cli/embedded.h\"\n\n", out);
   for (int i = 2; i < argc; i++) write_module(L, out, i, argv[i]);
-  fputs("\nconst xio_embedded_module xio_embedded_modules[] = {\n", out);
+  (void)fputs("\nconst xio_embedded_module xio_embedded_modules[] = {\n", out);
   for (int i = 2; i < argc; i++) {
     int length = (int)(strchr(argv[i], '=') - argv[i]);
-    fprintf(out, "    {\"%.*s\", code_%d, sizeof code_%d},\n", length, argv[i], i, i);
+    (void)fprintf(out, "    {\"%.*s\", code_%d, sizeof code_%d},\n", length, argv[i], i,
+                  i);
   }
-  fputs("    {NULL, NULL, 0},\n};\n", out);
+  (void)fputs("    {NULL, NULL, 0},\n};\n", out);
   int failed = ferror(out);
   if (fclose(out) != 0 || failed) return luaL_error(L, "cannot write %s", argv[1]);
   return 0;
@@ -86,7 +88,7 @@ int main(int argc, char **argv) {
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);
   int status = lua_pcall(L, 2, 0, 0);
-  if (status != LUA_OK) fprintf(stderr, "embed: %s\n", lua_tostring(L, -1));
+  if (status != LUA_OK) (void)fprintf(stderr, "embed: %s\n", lua_tostring(L, -1));
   lua_close(L);
   return status == LUA_OK ? 0 : 1;
 }
