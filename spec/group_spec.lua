@@ -353,6 +353,61 @@ describe("a group", function()
   end)
 end)
 
+describe("the handle of a group", function()
+  it("has a name, a scope, and as many tasks as live", function()
+    run(function()
+      xio.group({ name = "workers", limit = 2 }, function(group)
+        assert.equal("workers", group.name)
+        assert.equal(group.scope, group.scope)
+        assert.is_false(group.scope.cancel_called)
+        group:spawn(xio.sleep_forever)
+        local named = group:spawn({ name = "second" }, xio.sleep_forever)
+        assert.equal(2, #group)
+        local tasks = group:tasks()
+        assert.equal(2, #tasks)
+        assert.equal(named, tasks[2])
+        assert.equal(xio.current(), tasks[1].parent)
+        assert.matches("workers", tostring(group))
+        group:cancel()
+      end)
+      xio.group(function(group) assert.is_nil(group.name) end)
+    end)
+  end)
+
+  it("E5 takes no other fields, and is no group without them", function()
+    run(function()
+      xio.group(function(group)
+        support.misuse(function() group.other = 1 end, "cannot be set")
+        local spawn = group.spawn
+        support.misuse(function() spawn({}, print) end, "group:spawn")
+        support.misuse(function() spawn(setmetatable({ 1 }, getmetatable("")), print) end,
+          "group:spawn")
+        group[1] = false
+        support.misuse(function() group:cancel() end, "group:cancel")
+      end)
+    end)
+  end)
+
+  it("finds tasks that nobody took the handle of", function()
+    run(function()
+      local seen = {}
+      local function body() seen[#seen + 1] = xio.current() end
+      xio.group(function(group)
+        for _ = 1, 3 do group:spawn(body) end
+        local before = group:tasks()
+        assert.equal(3, #before)
+        xio.checkpoint()
+        for i = 1, 3 do
+          assert.equal(before[i], seen[i])
+          assert.equal(xio.current(), seen[i].parent)
+          assert.equal(before[1].name, seen[i].name)
+        end
+      end)
+      for _, task in ipairs(seen) do assert.equal("done", task:status()) end
+    end)
+  end)
+end)
+
 describe("errors of a group", function()
   it("GRP-04 T3 several become an error group, the first one first", function()
     run(function()

@@ -74,7 +74,7 @@ static void start_held(xio_group *group) {
 
 /* What the end of a child means for the rest of the group. */
 static void after_child(xio_group *group, bool was_daemon) {
-  start_held(group);
+  if (XIO_UNLIKELY(!xio_list_empty(&group->held))) start_held(group);
   if (group->live == 0) {
     xio_wait *joiner = group->joiner;
     group->joiner = NULL;
@@ -100,7 +100,7 @@ void xio_group_child_ended(xio_task *task, xio_outcome outcome) {
   task->starter = NULL;
   bool failed = outcome == XIO_OUTCOME_FAILED && starter == NULL;
   if (starter != NULL) xio_wait_complete(starter, XIO_OK);
-  xio_waiter_complete_all(&task->joiners, XIO_OK);
+  if (!xio_list_empty(&task->joiners)) xio_waiter_complete_all(&task->joiners, XIO_OK);
   group->live--;
   group->started--;
   if (task->daemon) group->daemons--;

@@ -1,6 +1,9 @@
 /* loop: see loop.h. */
 #include "loop.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "lock.h"
 #include "start.h"
 
@@ -20,10 +23,21 @@ static void on_uv_timer(uv_timer_t *timer) {
     uv_stop(loop->uv); /* this uv_run only */
 }
 
+/* Makes sure that the numbers of the standard streams are taken: libuv (1.44) aborts when
+ * it closes a descriptor of its own that has one of them. */
+static void take_standard_numbers(void) {
+  for (int number = 0; number <= 2; number++) {
+    if (fcntl(number, F_GETFD) >= 0) continue;
+    int null = open("/dev/null", O_RDWR); /* the lowest number that is free */
+    if (null > 2) close(null);
+  }
+}
+
 static int open_uv(xio_loop *loop, uv_loop_t *host) {
   loop->owns_uv = host == NULL;
   loop->uv = host != NULL ? host : &loop->own_uv;
   if (loop->owns_uv) {
+    take_standard_numbers();
     int status = uv_loop_init(&loop->own_uv);
     if (status != 0) return status;
   }
@@ -50,6 +64,7 @@ int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) {
   xio_clock_init(&loop->clock, opts->alloc, opts->virtual_clock);
   xio_runqueue_init(&loop->queue, &loop->clock);
   xio_list_init(&loop->objects);
+  xio_list_init(&loop->hooks);
   if (opts->seeded) xio_runqueue_seed(&loop->queue, opts->seed);
   xio_settlers_init(&loop->settlers);
   xio_group_init(&loop->root, &loop->queue);
@@ -161,14 +176,16 @@ static void poll_sometimes(xio_loop *loop, uint32_t steps) {
   xio_loop_poll(loop);
 }
 
-/* Fires what is due and runs one turn. */
-static void run_turn(xio_loop *loop) {
+/* Fires what is due and runs one turn; with `chain` several where nothing else asks for
+ * attention. */
+static void run_turn(xio_loop *loop, bool chain) {
   xio_clock_expire(&loop->clock);
   if (XIO_UNLIKELY(!xio_list_empty(&loop->settlers.cushioned)) &&
       !xio_runqueue_empty(&loop->queue)) {
     xio_settle_busy(&loop->settlers);
   }
-  uint32_t steps = xio_sched_turn(&loop->queue, POLL_STEPS);
+  chain = chain && loop->on_turn == NULL && xio_list_empty(&loop->settlers.cushioned);
+  uint32_t steps = xio_sched_turn(&loop->queue, POLL_STEPS, chain);
   if (XIO_UNLIKELY(loop->on_turn != NULL)) loop->on_turn(loop);
   if (!xio_runqueue_empty(&loop->queue)) poll_sometimes(loop, steps);
 }
@@ -179,7 +196,7 @@ int xio_loop_run(xio_loop *loop) {
       int status = wait_outside(loop, XIO_NEVER);
       if (status != XIO_OK) return status;
     }
-    run_turn(loop);
+    run_turn(loop, true);
   }
   return XIO_OK;
 }
@@ -198,7 +215,7 @@ bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled) {
       *stalled = wait_outside(loop, limit) == XIO_EDEADLK;
     }
   }
-  run_turn(loop);
+  run_turn(loop, false);
   *stalled = *stalled && loop->root.live != 0;
   return loop->root.live != 0;
 }
@@ -257,10 +274,12 @@ static void abandon_failed(xio_group *group) {
 }
 
 /* Ends `task` without running it. A wait that cannot be withdrawn is left to its source,
- * which sees from the task's state that nobody will come. */
+ * which sees from the task's state that nobody will come; an item that was handed over
+ * goes with the task. */
 static void abandon_task(xio_loop *loop, xio_task *task) {
   xio_start_abandon(task);
-  xio_wait_abort(&task->wait);
+  int given_up = xio_wait_forgo(&task->wait);
+  (void)given_up;
   xio_timer_disarm(&loop->clock, &task->wait.timer);
   xio_list_remove(&task->wait.self.link);
   xio_list_remove(&task->joiners);

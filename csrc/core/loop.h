@@ -52,7 +52,11 @@ struct xio_loop {
   uint32_t working;          /* operations at work in other threads */
   uint32_t handles;          /* uv handles of ours that libuv still knows */
   xio_list objects;          /* open xio_loop_objects */
+  xio_list hooks;            /* of hook.c: signals that it takes */
+  xio_loop *outer;           /* in one of whose tasks this one is driven; NULL: none */
   struct xio_fd_poller *fds; /* of fd.c; NULL while no descriptor was ever waited for */
+  struct xio_handle_set *handle_set; /* of handle.c; NULL while it had no handle */
+  struct xio_resolver *resolver;     /* of dns.c; NULL while nothing was ever looked up */
   bool owns_uv;
   uv_loop_t own_uv; /* used when owns_uv; last, since it is large */
 };

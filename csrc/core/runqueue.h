@@ -22,7 +22,9 @@ typedef struct xio_runqueue {
   xio_clock *clock;
   xio_random random;
   bool is_seeded;
+  bool chains;         /* the turn may go over into the next one */
   bool shields_lifted; /* no shield protects any more: the grace of a signal is over */
+  uint32_t steps_left; /* tasks that may still run before the system is looked at */
   uint32_t budget;     /* operations that the running task may still do without a pause */
   uint64_t last_task_id;
   uint64_t resumes; /* how many times a task was resumed before this turn */

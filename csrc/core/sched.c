@@ -1,24 +1,24 @@
 /* sched: see sched.h. */
 #include "sched.h"
 
-static inline void step(xio_runqueue *queue, xio_task *task) {
-  task->wait.state = XIO_WAIT_IDLE;
-  queue->running = task;
-  queue->budget = XIO_SCHED_BUDGET;
-  task->ops->resume(task); /* `task` may be gone afterwards */
+bool xio_sched_chain(xio_runqueue *queue) {
+  if (!queue->chains || queue->clock->timers.count != 0) return false;
+  xio_list_splice_back(&queue->batch, &queue->ready);
+  return !xio_list_empty(&queue->batch);
 }
 
-uint32_t xio_sched_turn(xio_runqueue *queue, uint32_t steps_max) {
+uint32_t xio_sched_turn(xio_runqueue *queue, uint32_t steps_max, bool chain) {
   XIO_ASSERT(queue->running == NULL);
   if (xio_list_empty(&queue->batch)) xio_list_splice_back(&queue->batch, &queue->ready);
-  uint32_t steps = 0;
-  while (steps < steps_max && !xio_list_empty(&queue->batch)) {
-    xio_waiter *waiter = xio_waiter_first(&queue->batch);
-    xio_list_remove(&waiter->link);
-    step(queue, xio_task_of(waiter->wait));
-    steps++;
+  queue->steps_left = steps_max;
+  queue->chains = chain;
+  for (xio_task *task; (task = xio_sched_next(queue)) != NULL;) {
+    xio_sched_take(queue, task);
+    task->ops->resume(task); /* `task` may be gone afterwards */
   }
   queue->running = NULL;
+  queue->chains = false;
+  uint32_t steps = steps_max - queue->steps_left;
   queue->resumes += steps;
   return steps;
 }

@@ -125,7 +125,9 @@ int xio_scope_leave(xio_scope *scope) {
 
 void xio_scope_detach(xio_scope *scope) {
   XIO_ASSERT(xio_list_empty(&scope->children));
-  if (scope->queue != NULL) xio_timer_disarm(scope->queue->clock, &scope->timer);
+  if (xio_timer_armed(&scope->timer) || scope->timer.reserved) {
+    xio_timer_disarm(scope->queue->clock, &scope->timer);
+  }
   xio_list_remove(&scope->sibling);
   scope->parent = NULL;
   scope->host = NULL;

@@ -36,6 +36,13 @@ typedef enum xio_scope_kind {
 } xio_scope_kind;
 
 struct xio_scope {
+  uint8_t kind;   /* xio_scope_kind */
+  uint8_t source; /* xio_source: not NONE means cancelled itself */
+  bool effective;
+  bool shield;
+  bool entered;
+  bool left;         /* entered once and left again */
+  bool caught;       /* it caught the cancellation at its end; set by its owner */
   xio_scope *parent; /* NULL: a root, or not entered */
   xio_list children; /* scopes inside, through `sibling`, in order of entry */
   xio_list sibling;
@@ -44,20 +51,24 @@ struct xio_scope {
   xio_timer timer;     /* the deadline, or the end of a shield with grace */
   int64_t deadline_at;
   int64_t grace_ns; /* how long the shield lasts after a cancellation; 0: until lifted */
-  uint8_t kind;     /* xio_scope_kind */
-  uint8_t source;   /* xio_source: not NONE means cancelled itself */
-  bool effective;
-  bool shield;
-  bool entered;
-  bool left;      /* entered once and left again */
-  bool caught;    /* it caught the cancellation at its end; set by its owner */
-  uint16_t depth; /* scopes around it within its task */
-  int record;     /* the owner's number for what it keeps of a cancellation; 0: none */
-  int unwinding;  /* and of an error on its way to the end of this scope; 0: none */
+  uint16_t depth;   /* scopes around it within its task */
+  int record;       /* the owner's number for what it keeps of a cancellation; 0: none */
+  int unwinding;    /* and of an error on its way to the end of this scope; 0: none */
 };
 
 /* A fresh scope without deadline or shield. */
 void xio_scope_init(xio_scope *scope, xio_scope_kind kind);
+
+/* The same of a task's own scope that was detached, and was never shielded, which leaves
+ * little to be done. */
+static inline void xio_scope_renew(xio_scope *scope) {
+  XIO_CHECK(xio_list_empty(&scope->children) && xio_list_empty(&scope->sibling));
+  XIO_CHECK(scope->record == 0 && scope->unwinding == 0 && !scope->shield);
+  XIO_CHECK(!xio_timer_armed(&scope->timer) && !scope->timer.reserved);
+  scope->source = 0;
+  scope->left = false;
+  scope->caught = false;
+}
 
 /* Enters `scope`: it becomes the innermost of `host`. A deadline in the past cancels it
  * at once. XIO_EINVAL: it was entered before. XIO_ENOMEM. On error nothing has

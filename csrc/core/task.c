@@ -9,7 +9,7 @@ void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops)
   task->ops = ops;
   task->starter = NULL;
   task->locks = NULL;
-  task->id = ++queue->last_task_id;
+  task->id = queue != NULL ? ++queue->last_task_id : 0;
   task->state = XIO_TASK_HELD;
   task->outcome = XIO_OUTCOME_NONE;
   task->daemon = false;

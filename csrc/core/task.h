@@ -43,9 +43,9 @@ typedef enum xio_outcome {
 
 struct xio_task {
   xio_wait wait;
+  const xio_task_ops *ops;
   xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed */
   xio_group *group;
-  const xio_task_ops *ops;
   xio_list joiners;  /* waiters for its end */
   xio_wait *starter; /* of the task that waits in start() for it; NULL otherwise */
   xio_lock *locks;   /* one of those that it owns (lock.h); NULL: none */
@@ -57,8 +57,23 @@ struct xio_task {
   uint16_t swallowed; /* cancellations delivered in a row while it went on */
 };
 
-/* A task that no group knows yet. */
+/* A task that no group knows yet. `queue` may be NULL where xio_task_renew follows. */
 void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops);
+
+/* Makes a task that has ended, which nothing points to, as xio_task_init makes it. Most
+ * is so already, which makes this the cheaper. */
+static inline void xio_task_renew(xio_task *task, xio_runqueue *queue) {
+  XIO_CHECK(xio_list_empty(&task->joiners) && xio_list_empty(&task->wait.self.link));
+  XIO_CHECK(task->locks == NULL && task->starter == NULL);
+  task->wait.queue = queue;
+  task->wait.state = XIO_WAIT_IDLE;
+  xio_scope_renew(&task->own);
+  task->id = ++queue->last_task_id;
+  task->state = XIO_TASK_HELD;
+  task->outcome = XIO_OUTCOME_NONE;
+  task->started = false;
+  task->swallowed = 0;
+}
 
 /* The first step of everything that may wait. XIO_OK: go on. XIO_ECANCELED: the task is
  * effectively cancelled; it has been rescheduled with that status, and the operation must
@@ -73,6 +88,15 @@ static inline int xio_task_begin(xio_task *task) {
  * the task is effectively cancelled before or meanwhile (see xio_task_finish_pause). */
 static inline void xio_task_pause(xio_task *task) {
   xio_wait_reschedule(&task->wait, task->wait.scope->effective ? XIO_ECANCELED : XIO_OK);
+}
+
+/* Whether a pause would do nothing: no other task is ready, no timer may be due, and no
+ * cancellation came. As long as the budget lasts the task may go on instead; then the
+ * system has its turn. */
+static inline bool xio_task_is_alone(const xio_task *task) {
+  const xio_runqueue *queue = task->wait.queue;
+  return xio_runqueue_empty(queue) && queue->clock->timers.count == 0 &&
+         !task->wait.scope->effective;
 }
 
 /* The status of a pause, asked when the task was resumed: a cancellation that came while

@@ -75,6 +75,18 @@ void xio_wait_abort(xio_wait *wait) {
   }
 }
 
+int xio_wait_forgo(xio_wait *wait) {
+  xio_wait_abort(wait);
+  if (wait->state == XIO_WAIT_PARKED) return XIO_EBUSY;
+  if (wait->state == XIO_WAIT_IDLE) return XIO_OK;
+  if (wait->status != XIO_OK || wait->won == NULL || wait->ops->forgo == NULL) {
+    return XIO_OK;
+  }
+  int status = wait->ops->forgo(wait);
+  if (status == XIO_OK) wait->status = XIO_ECANCELED;
+  return status;
+}
+
 void xio_wait_reschedule(xio_wait *wait, int status) {
   XIO_ASSERT(wait->state == XIO_WAIT_IDLE);
   wait->status = status;

@@ -41,6 +41,11 @@ typedef struct xio_wait_ops {
   /* Takes the losing entries of a wait with several out of their queues, after `won` was
    * taken; NULL where there is only one entry. */
   void (*settle)(xio_wait *wait);
+
+  /* The wait has completed with XIO_OK through one of its entries, and its task will not
+   * go on from it: hands on what it was given. XIO_OK, or XIO_EBUSY: that is with the
+   * task already. NULL: it was given nothing. May complete others; allocates nothing. */
+  int (*forgo)(xio_wait *wait);
 } xio_wait_ops;
 
 typedef enum xio_wait_state {
@@ -49,18 +54,19 @@ typedef enum xio_wait_state {
   XIO_WAIT_READY
 } xio_wait_state;
 
+/* What a switch between tasks touches comes first. */
 struct xio_wait {
-  xio_waiter self; /* its link is also that of the run queue */
+  xio_waiter self;  /* its link is also that of the run queue */
+  xio_scope *scope; /* the task's innermost scope: through it cancellation comes */
   xio_runqueue *queue;
-  xio_scope *scope;        /* the task's innermost scope: through it cancellation comes */
-  const xio_wait_ops *ops; /* of the wait in progress, or of the last one */
-  void *source;            /* what is waited for, as ops understand it */
   xio_waiter *won;         /* the entry that completed it; NULL when none did */
-  xio_timer timer;         /* the wait's own time limit */
-  int timer_status;        /* with which the timer completes it */
   int status;              /* how the last wait ended */
   uint8_t state;           /* xio_wait_state */
   bool aborting;           /* abort was called and answered XIO_EBUSY */
+  int timer_status;        /* with which the timer completes it */
+  const xio_wait_ops *ops; /* of the wait in progress, or of the last one */
+  void *source;            /* what is waited for, as ops understand it */
+  xio_timer timer;         /* the wait's own time limit */
 };
 
 void xio_wait_init(xio_wait *wait, xio_runqueue *queue);
@@ -87,6 +93,11 @@ void xio_waiter_complete(xio_waiter *waiter, int status);
  * withdrawn, asks it to hurry. Harmless on a wait that is not parked or was asked
  * before. */
 void xio_wait_abort(xio_wait *wait);
+
+/* Gives up a wait whose task is parked or ready and will not go on from it: XIO_OK, it
+ * had no effect, or that was handed on. XIO_EBUSY: it cannot be given up, since it
+ * cannot be withdrawn, or since what it was given is with the task already. */
+int xio_wait_forgo(xio_wait *wait) XIO_WARN_UNUSED;
 
 /* Makes the running task ready again at once: it will be resumed in the next turn, with
  * `status`. */

@@ -54,9 +54,9 @@ int xiol_type_error(lua_State *L, const char *function, int arg, const char *exp
 }
 
 void *xiol_test(lua_State *L, int index, const xiol_kind *kind) {
-  if (lua_type(L, index) != LUA_TUSERDATA) return NULL;
-  if (lua_rawlen(L, index) < sizeof(xiol_kind *)) return NULL;
   void *object = lua_touserdata(L, index);
+  if (object == NULL) return NULL;
+  if (lua_rawlen(L, index) < sizeof(xiol_kind *)) return NULL; /* light, or of others */
   const xiol_kind *of = NULL;
   memcpy(&of, object, sizeof(const xiol_kind *));
   return of == kind ? object : NULL;

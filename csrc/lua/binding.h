@@ -45,6 +45,15 @@ int xiol_anchor(lua_State *L, xiol_state *state);
 /* Pushes what is in `slot`. */
 void xiol_push_anchored(lua_State *L, const xiol_state *state, int slot);
 
+/* Keeps the value at the top, which stays there, in `*slot` in the place of what was
+ * there; a slot is taken first where that is 0. Raises when memory is out; may be called
+ * everywhere. */
+void xiol_reanchor(lua_State *L, xiol_state *state, int *slot);
+
+/* The same as xiol_unanchor, for a slot that is not 0, where the table of anchors is at
+ * `anchors`. */
+void xiol_let_go(lua_State *L, xiol_state *state, int anchors, int slot);
+
 /* Lets the value in `slot` (0: none) go. Never raises, never allocates. */
 void xiol_unanchor(lua_State *L, xiol_state *state, int slot);
 
@@ -56,11 +65,18 @@ void xiol_push_upvalues(lua_State *L, const xiol_state *state);
  * upvalue. */
 void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions);
 
-/* Pushes a metatable for userdata of `kind`: methods, an __index that finds the methods
- * in upvalue XIOL_METHODS, __tostring and (NULL: none) __gc. */
+/* Pushes a metatable for objects of `kind`: methods, an __index that finds the methods in
+ * upvalue XIOL_METHODS (NULL: the methods themselves: faster), __tostring and
+ * (NULL: none) __gc. */
 void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                      const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
                      lua_CFunction gc);
+
+/* Pushes a metatable for userdata of `kind` that has only methods: its __index is the
+ * plain table of `methods` and (NULL: none) `more`, which is quicker than a function. */
+void xiol_make_plain_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                           const luaL_Reg *meta, const luaL_Reg *methods,
+                           const luaL_Reg *more);
 
 /* Pops a value, which is kept as `ref` for as long as the state lives. Used while the
  * module opens. */
@@ -229,11 +245,17 @@ void xiol_open_error(lua_State *L, xiol_state *state);
 
 extern const xio_task_ops xiol_task_ops;
 
+/* The same for a task that is being watched: each resume is noted. */
+extern const xio_task_ops xiol_watched_task_ops;
+
 /* The function at the base of each coroutine of ours, and others that the state keeps. */
 int xiol_task_main(lua_State *L);
 int xiol_make_coroutine(lua_State *L);
 int xiol_pack_results(lua_State *L);
 int xiol_judge_error(lua_State *L);
+
+/* So many arguments find room on every idle coroutine. */
+enum { XIOL_ARGUMENTS_SURE = LUA_MINSTACK / 2 };
 
 /* Takes an idle coroutine, or none. */
 xiol_coroutine xiol_take_coroutine(xiol_state *state);
@@ -242,8 +264,12 @@ xiol_coroutine xiol_take_coroutine(xiol_state *state);
 void xiol_return_coroutine(xiol_state *state, xiol_coroutine coroutine, bool reusable);
 
 /* What each coroutine of ours has at its base: the function that runs a task, the message
- * handler, the table of anchors; and while it carries a task, the task's handle. */
-enum { XIOL_BASE_MAIN = 1, XIOL_BASE_HANDLER, XIOL_BASE_ANCHORS, XIOL_BASE_HANDLE };
+ * handler, the table of anchors; and after the end of a task its result or error. */
+enum { XIOL_BASE_MAIN = 1, XIOL_BASE_HANDLER, XIOL_BASE_ANCHORS, XIOL_BASE_VALUE };
+
+/* Pushes the function that `task` was spawned with, or nil where that is not known any
+ * more; for a task without handle. */
+void xiol_push_body(lua_State *L, const xiol_task *task);
 
 /* -- generator.c: a coroutine library whose coroutines may wait ---------------------- */
 
@@ -252,7 +278,26 @@ void xiol_open_generator(lua_State *L, xiol_state *state);
 /* Frees what generator.c keeps in the state. */
 void xiol_close_generator(xiol_state *state);
 
-/* -- task.c: spawning, and handles --------------------------------------------------- */
+/* -- body.c: functions that wait for their task's first run -------------------------- */
+
+/* Whether there is room for one more in principle. */
+bool xiol_body_fits(const xiol_state *state);
+
+/* Pops a function and keeps it; returns its number, not 0. Raises when memory is out. */
+uint64_t xiol_body_put(lua_State *L, xiol_state *state);
+
+/* Pushes the one with that number, which stays. */
+void xiol_body_push(lua_State *L, const xiol_state *state, uint64_t number);
+
+/* Pops a value into its place. */
+void xiol_body_replace(lua_State *L, xiol_state *state, uint64_t number);
+
+/* Lets it go. Never fails. */
+void xiol_body_drop(xiol_state *state, uint64_t number);
+
+void xiol_open_body(lua_State *L, xiol_state *state);
+
+/* -- spawn.c: making tasks ----------------------------------------------------------- */
 
 /* What a spawn needs besides the function. */
 typedef struct xiol_spawn {
@@ -260,18 +305,32 @@ typedef struct xiol_spawn {
   xio_group *group;
   const char *function; /* for messages: "group:spawn" */
   bool daemon;
+  bool unwanted;     /* nobody takes the handle: it need not be made */
   xio_task *starter; /* the caller of start(), which is parked until it has started */
 } xiol_spawn;
 
 /* Spawns from the stack: [options,] function, arguments … from `first` to the top; leaves
- * the handle at the top, above what it did not use up. Raises before anything is done. */
-xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int first);
+ * the handle, where that was made, at the top, above what it did not use up. Returns how
+ * many values that are: 1 or 0. Raises before anything is done. */
+int xiol_spawn_from(lua_State *L, xiol_state *state, const xiol_spawn *how, int first);
 
 /* The task's memory goes back; its handle must have been told of the outcome. */
 void xiol_task_free(xiol_state *state, xiol_task *task);
 
-/* Pushes the handle of a live or failed task. */
+/* -- task.c: handles ----------------------------------------------------------------- */
+
+/* Pushes a handle that names no task yet, with room for `waiting` values. */
+xiol_task_handle *xiol_push_handle(lua_State *L, xiol_state *state, int waiting);
+
+/* The task gets its handle. */
+void xiol_link_handle(xiol_task *task, xiol_task_handle *handle);
+
+/* Pushes the handle of a live or failed task, which is made where there is none. Raises
+ * only when memory is out. */
 void xiol_push_task(lua_State *L, xiol_task *task);
+
+/* Pushes the error of a failed task that its group still lists. Needs no memory. */
+void xiol_push_task_error(lua_State *L, const xiol_task *task);
 
 /* Pushes the name of the task whose handle is at `index`. */
 void xiol_push_task_name(lua_State *L, int index);
@@ -289,6 +348,17 @@ static inline xiol_task *xiol_task_of(xio_task *core) {
   return XIO_CONTAINER_OF(core, xiol_task, core);
 }
 
+/* As xiol_enter, with the usual case in line. */
+static inline xiol_task *xiol_enter_quick(lua_State *L, xiol_state *state,
+                                          const char *function) {
+  const xiol_runtime *runtime = state->runtime;
+  if (XIO_LIKELY(runtime != NULL && L == state->top && state->waitable)) {
+    xiol_task *task = xiol_task_of(runtime->loop->queue.running);
+    if (XIO_LIKELY(task->atomic == 0 && lua_isyieldable(L))) return task;
+  }
+  return xiol_enter(L, state, function);
+}
+
 static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state) {
   if (XIO_UNLIKELY(L != state->top)) {
     luaL_error(L, "the coroutine of a task was resumed by somebody else than xio");
@@ -296,13 +366,22 @@ static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state) {
   return xiol_task_of(state->runtime->loop->queue.running);
 }
 
+/* A quick xiol_enter for what is called often: NULL where that has to be asked. */
+static inline xiol_task *xiol_enter_quickly(lua_State *L, const xiol_state *state) {
+  const xiol_runtime *runtime = state->runtime;
+  if (XIO_UNLIKELY(runtime == NULL || L != state->top || !state->waitable)) return NULL;
+  xiol_task *task = xiol_task_of(runtime->loop->queue.running);
+  bool may = task->atomic == 0 && lua_isyieldable(L);
+  return XIO_LIKELY(may) ? task : NULL;
+}
+
 /* -- scope.c ------------------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_scope_functions[];
 void xiol_open_scope(lua_State *L, xiol_state *state);
 
-/* Pushes a handle of the scope of a group, whose handle is at `index`. */
-void xiol_push_group_scope(lua_State *L, xiol_state *state, xiol_group *group, int index);
+/* Pushes a handle of a scope that belongs to nobody yet. */
+xiol_scope_handle *xiol_push_scope_handle(lua_State *L, xiol_state *state);
 
 /* The error at the top has come to the end of `scope`, which has not been left yet: true
  * where the scope catches it (C2). Otherwise the top is the error to go on with. */
@@ -345,6 +424,18 @@ int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
 /* Lets go of the failed children of `group`, and of their errors. */
 void xiol_drop_failed(xiol_state *state, xio_group *group);
 
+/* Pushes the handle of a fresh group that is not open yet. Handles are tables, since
+ * nothing finds a method as fast: {[1] = its scope's handle, scope = the same, spawn =
+ * the method, name =}. */
+xiol_group *xiol_push_group(lua_State *L, xiol_state *state, xiol_runtime *runtime);
+
+/* The group whose handle is at `index`, or raises. */
+xiol_group *xiol_check_group(lua_State *L, int index, const char *function);
+
+/* The scope of the group whose handle is at `index` has ended: what xiol_cancel_ended
+ * does. */
+void xiol_group_scope_ended(lua_State *L, xiol_group *group, int index);
+
 /* One reference less to a group. */
 void xiol_group_unref(xiol_group *group);
 
@@ -363,10 +454,52 @@ void xiol_open_fd(lua_State *L, xiol_state *state);
 /* Frees what fd.c keeps in the state. */
 void xiol_close_fd(xiol_state *state);
 
-/* Pushes nil, an xio.Error about descriptor `number` and its code, for what the outside
- * world refused in `op`; returns 3. */
+/* At least `size` bytes of the state, where bytes are read to before they become a string
+ * in the same step. What is unread there goes to its source first. Raises when memory is
+ * out: nothing has changed. */
+char *xiol_scratch(lua_State *L, xiol_state *state, size_t size);
+
+/* -- dns.c, udp.c -------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_dns_functions[];
+void xiol_open_dns(lua_State *L, xiol_state *state);
+
+extern const luaL_Reg xiol_udp_functions[];
+void xiol_open_udp(lua_State *L, xiol_state *state);
+
+/* -- signal.c: listening for signals ------------------------------------------------- */
+
+extern const luaL_Reg xiol_signal_functions[];
+void xiol_open_signal(lua_State *L, xiol_state *state);
+
+/* -- process.c: child processes ------------------------------------------------------ */
+
+extern const luaL_Reg xiol_process_functions[];
+void xiol_open_process(lua_State *L, xiol_state *state);
+
+/* -- refusal.c: what the outside world refuses --------------------------------------- */
+
+/* Pushes the name of the code, "ECONNREFUSED". */
+const char *xiol_push_code(lua_State *L, int status);
+
+/* Each pushes nil, an xio.Error, its code, and returns 3. The error tells the operation
+ * and what it was about: nothing, a path, a host and port (negative: none), descriptor
+ * `number` (negative: none). */
+int xiol_refuse(lua_State *L, int status, const char *op);
+int xiol_refuse_path(lua_State *L, int status, const char *op, const char *path);
+int xiol_refuse_address(lua_State *L, int status, const char *op, const char *host,
+                        int port);
 int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *op,
                       int number);
+
+/* -- wanted.c: what callers take ----------------------------------------------------- */
+
+/* Whether the caller of the C function that runs takes none of its results. False where
+ * that cannot be told. */
+bool xiol_unwanted(lua_State *L, const xiol_state *state);
+
+/* Finds out whether it can be told. */
+void xiol_open_wanted(lua_State *L, xiol_state *state);
 
 /* -- protect.c: pcall, xpcall, atomic ------------------------------------------------ */
 
@@ -377,6 +510,10 @@ extern const luaL_Reg xiol_protect_functions[];
 extern const luaL_Reg xiol_region_functions[];
 
 /* -- testing.c ----------------------------------------------------------------------- */
+
+/* A task that is being watched is at a checkpoint, or at half of one: a place where
+ * cancellation is delivered. */
+void xiol_watch_checkpoint(xiol_task *task);
 
 extern const luaL_Reg xiol_testing_functions[];
 

@@ -45,17 +45,19 @@ bool xiol_cancel(lua_State *L, xiol_state *state, xio_scope *scope, int reason_i
                  int handle_index) {
   if (scope->source != XIO_SOURCE_NONE) return false;
   if (scope->left) return xio_scope_cancel(scope, XIO_SOURCE_CANCEL);
+  bool by_task = state->runtime != NULL && state->runtime->loop->queue.running != NULL;
+  if (by_task) xiol_push_task(L, xiol_task_of(state->runtime->loop->queue.running));
   xiol_cancelled *cancelled = push_new(L, state, XIO_SOURCE_CANCEL);
   if (XIO_UNLIKELY(scope->source != XIO_SOURCE_NONE)) { /* a finalizer was faster */
-    lua_pop(L, 1);
+    lua_pop(L, by_task ? 2 : 1);
     return false;
   }
   if (reason_index != 0) {
     lua_pushvalue(L, reason_index);
     lua_setiuservalue(L, -2, VALUE_REASON);
   }
-  if (state->runtime != NULL && state->runtime->loop->queue.running != NULL) {
-    xiol_push_task(L, xiol_task_of(state->runtime->loop->queue.running));
+  if (by_task) {
+    lua_insert(L, -2);
     lua_setiuservalue(L, -2, VALUE_TASK);
   }
   if (scope->entered || handle_index == 0) {

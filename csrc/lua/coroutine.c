@@ -9,6 +9,10 @@
  * allocates happens inside a protected call. Loop's thread. */
 #include "binding.h"
 
+/* The frame of xiol_task_main; above it the body and its arguments, later the results or
+ * the error. */
+enum { MAIN_HANDLER = 1, MAIN_BODY = 2 };
+
 /* -- the pool ------------------------------------------------------------------------ */
 
 xiol_coroutine xiol_take_coroutine(xiol_state *state) {
@@ -18,8 +22,15 @@ xiol_coroutine xiol_take_coroutine(xiol_state *state) {
 
 void xiol_return_coroutine(xiol_state *state, xiol_coroutine coroutine, bool reusable) {
   if (reusable && state->pooled < XIOL_POOL_MAX) {
-    lua_settop(coroutine.thread, XIOL_BASE_ANCHORS);
+    if (lua_gettop(coroutine.thread) != XIOL_BASE_ANCHORS) {
+      lua_settop(coroutine.thread, XIOL_BASE_ANCHORS);
+    }
     state->pool[state->pooled++] = coroutine;
+    return;
+  }
+  if (reusable) { /* it is idle, and there are enough */
+    xiol_let_go(coroutine.thread, state, XIOL_BASE_ANCHORS, coroutine.slot);
+    lua_settop(coroutine.thread, 0);
     return;
   }
   if (lua_status(coroutine.thread) == LUA_OK) lua_settop(coroutine.thread, 0);
@@ -51,20 +62,33 @@ static xiol_coroutine new_coroutine(xiol_state *state, lua_State *driver) {
   return coroutine;
 }
 
-/* Pushes the function of a task that waits in its handle, and the arguments, which the
- * handle does not keep any longer. */
-static void push_waiting(lua_State *co, const xiol_task *task) {
+/* Pushes the function of a task that waits in its handle, twice, and the arguments, which
+ * the handle does not keep any longer. */
+static void push_waiting(lua_State *co, int anchors, const xiol_task *task) {
+  lua_rawgeti(co, anchors, task->slot);
+  int handle = lua_gettop(co);
   int at = XIOL_TASK_WAITING;
-  int count = task->arguments;
-  if (lua_getiuservalue(co, XIOL_BASE_HANDLE, XIOL_TASK_NAME) == LUA_TSTRING) {
+  int left = task->arguments;
+  if (lua_getiuservalue(co, handle, XIOL_TASK_NAME) == LUA_TSTRING) {
     lua_pop(co, 1);
-    count++;
+    left++;
+  } else {
+    lua_pushvalue(co, -1);
   }
-  for (; count > 0; count--, at++) {
-    lua_getiuservalue(co, XIOL_BASE_HANDLE, at);
+  for (; left > 0; left--, at++) {
+    lua_getiuservalue(co, handle, at);
+    if (left > task->arguments) lua_pushvalue(co, -1);
     lua_pushnil(co);
-    lua_setiuservalue(co, XIOL_BASE_HANDLE, at);
+    lua_setiuservalue(co, handle, at);
   }
+  lua_remove(co, handle);
+}
+
+/* Pushes the function of a task without handle, which is kept no longer. */
+static inline void push_body(lua_State *co, xiol_task *task) {
+  xiol_body_push(co, task->runtime->state, task->body);
+  xiol_body_drop(task->runtime->state, task->body);
+  task->body = 0;
 }
 
 /* Gives a task that is about to run first its coroutine. False: memory is out. */
@@ -74,17 +98,64 @@ static bool give_coroutine(xiol_task *task) {
   if (coroutine.thread == NULL) coroutine = new_coroutine(state, task->runtime->driver);
   if (coroutine.thread == NULL) return false;
   lua_State *co = coroutine.thread;
-  if (task->arguments > LUA_MINSTACK / 2 &&
+  if (task->arguments > XIOL_ARGUMENTS_SURE &&
       !lua_checkstack(co, task->arguments + LUA_MINSTACK)) {
     xiol_return_coroutine(state, coroutine, true);
     return false;
   }
-  lua_rawgeti(co, XIOL_BASE_ANCHORS, task->slot);
   lua_pushvalue(co, XIOL_BASE_MAIN);
   lua_pushvalue(co, XIOL_BASE_HANDLER);
-  push_waiting(co, task);
+  if (task->handle == NULL) {
+    push_body(co, task);
+    lua_pushvalue(co, -1);
+  } else {
+    push_waiting(co, XIOL_BASE_ANCHORS, task);
+  }
   task->coroutine = coroutine;
   return true;
+}
+
+/* Sets `ar` to the outermost function that runs in `co`, if any. */
+static bool find_outermost(lua_State *co, lua_Debug *ar) {
+  int lower = -1; /* the deepest level known to exist */
+  int upper = 1;
+  while (lua_getstack(co, upper - 1, ar)) {
+    lower = upper - 1;
+    upper *= 2;
+  }
+  upper--;
+  while (upper - lower > 1) {
+    int middle = lower + (upper - lower) / 2;
+    if (lua_getstack(co, middle, ar)) {
+      lower = middle;
+    } else {
+      upper = middle;
+    }
+  }
+  return lower >= 0 && lua_getstack(co, lower, ar);
+}
+
+/* Pushes, in the coroutine of a task, the function of which it is; false and nothing
+ * where that cannot be done. */
+static bool push_function(lua_State *co, const xiol_task *task) {
+  lua_Debug ar;
+  if (task->core.state == XIO_TASK_ENDED || !lua_checkstack(co, 2)) return false;
+  if (task->begun) {
+    return find_outermost(co, &ar) && lua_getlocal(co, &ar, MAIN_BODY) != NULL;
+  }
+  lua_pushvalue(co, XIOL_BASE_ANCHORS + MAIN_BODY + 1);
+  return true;
+}
+
+void xiol_push_body(lua_State *L, const xiol_task *task) {
+  lua_State *co = task->coroutine.thread;
+  if (co == NULL && task->body != 0 && task->core.state != XIO_TASK_ENDED) {
+    xiol_body_push(L, task->runtime->state, task->body);
+  } else if (co != NULL && push_function(co, task)) {
+    lua_xmove(co, L, 1);
+  } else {
+    lua_pushnil(L);
+  }
 }
 
 /* -- the body ------------------------------------------------------------------------ */
@@ -104,9 +175,9 @@ int xiol_judge_error(lua_State *L) {
   xiol_task *task = xiol_task_of(state->runtime->loop->queue.running);
   xiol_unwound(L, state, &task->core.own);
   if (task->core.own.effective && xiol_only_cancelled(L, state, &task->core.own)) {
-    task->handle->outcome = XIO_OUTCOME_CANCELLED;
+    task->outcome = XIO_OUTCOME_CANCELLED;
   } else {
-    task->handle->outcome = XIO_OUTCOME_FAILED;
+    task->outcome = XIO_OUTCOME_FAILED;
     xiol_note_spawned(L, state, lua_gettop(L), task);
   }
   return 1;
@@ -119,50 +190,21 @@ static void call_at_end(lua_State *L, xiol_state *state, xiol_ref ref, int count
   xiol_push_ref(L, state, ref);
   lua_insert(L, -1 - count);
   if (lua_pcall(L, count, 1, 0) != LUA_OK) {
-    task->handle->outcome = XIO_OUTCOME_FAILED;
-    task->handle->results = 1;
+    task->outcome = XIO_OUTCOME_FAILED;
+    task->results = 1;
   }
 }
-
-/* The body has ended: leaves the result, or the error, as the only value. `ended_with` is
- * how, where something had to be waited for since. */
-static int finish_main(lua_State *L, int status, lua_KContext ended_with) {
-  xiol_state *state = xiol_state_of(L);
-  xiol_task *task = xiol_resumed(L, state);
-  if (ended_with >= 0) status = (int)ended_with;
-  if (XIO_UNLIKELY(xiol_unnest(task, &task->core.own))) {
-    return lua_yieldk(L, 0, status, finish_main);
-  }
-  int count = lua_gettop(L) - 1;
-  if (status == LUA_OK || status == LUA_YIELD) {
-    task->handle->outcome = XIO_OUTCOME_DONE;
-    task->handle->results = count;
-    if (count > 1) call_at_end(L, state, XIOL_REF_PACK, count, task);
-    return count > 0 ? 1 : 0;
-  }
-  task->handle->results = 1;
-  if (task->core.own.effective && task->core.own.unwinding == 0 &&
-      xiol_is_cancelled(L, -1)) { /* what the judge would say */
-    task->handle->outcome = XIO_OUTCOME_CANCELLED;
-  } else {
-    call_at_end(L, state, XIOL_REF_JUDGE, 1, task);
-  }
-  return 1;
-}
-
-int xiol_task_main(lua_State *L) {
-  int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, -1, finish_main);
-  return finish_main(L, status, -1);
-}
-
-/* -- resuming ------------------------------------------------------------------------ */
 
 /* The task is over: tells its group. A failure that nobody waits for in start() stays
  * with the group, and keeps its memory, until that takes it. */
 static void end_task(xiol_task *task) {
   xiol_state *state = task->runtime->state;
-  xio_outcome outcome = (xio_outcome)task->handle->outcome;
+  xio_outcome outcome = (xio_outcome)task->outcome;
   bool listed = outcome == XIO_OUTCOME_FAILED && task->core.starter == NULL;
+  if (task->handle != NULL) {
+    task->handle->outcome = task->outcome;
+    task->handle->results = task->results;
+  }
   if ((task->core.own.record | task->core.own.unwinding) != 0) {
     xiol_drop_values(state, &task->core.own);
   }
@@ -173,6 +215,106 @@ static void end_task(xiol_task *task) {
   xio_group_child_ended(&task->core, outcome);
   if (!listed) xiol_task_free(state, task);
 }
+
+/* The body of the running task has ended: leaves the result, or the error, as the only
+ * value, if any. */
+static void settle(lua_State *L, xiol_state *state, xiol_task *task, int status) {
+  int count = lua_gettop(L) - MAIN_BODY;
+  if (status == LUA_OK || status == LUA_YIELD) {
+    task->outcome = XIO_OUTCOME_DONE;
+    task->results = count;
+    if (count > 1) call_at_end(L, state, XIOL_REF_PACK, count, task);
+    return;
+  }
+  task->results = 1;
+  if (task->core.own.effective && task->core.own.unwinding == 0 &&
+      xiol_is_cancelled(L, -1)) { /* what the judge would say */
+    task->outcome = XIO_OUTCOME_CANCELLED;
+  } else {
+    call_at_end(L, state, XIOL_REF_JUDGE, 1, task);
+  }
+}
+
+/* The handle of a task that has ended keeps the value at the top, if any, which is
+ * popped; and is itself kept no longer. */
+static void keep_value(lua_State *L, xiol_task *task, int anchors) {
+  if (task->handle == NULL) return;
+  if (task->results > 0) {
+    lua_rawgeti(L, anchors, task->slot);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, XIOL_TASK_VALUE);
+    lua_pop(L, 1);
+  }
+}
+
+/* After the end of the running task, which is settled: if the next one is new, it takes
+ * this coroutine over. Pushes its function and arguments, and returns it. */
+static xiol_task *go_on(lua_State *L, xiol_state *state, xiol_task *task) {
+  const int anchors = lua_upvalueindex(XIOL_UPVALUE_ANCHORS);
+  xiol_runtime *runtime = task->runtime;
+  xio_runqueue *queue = &runtime->loop->queue;
+  if (task->outcome == XIO_OUTCOME_FAILED || task->escaped || task == runtime->main ||
+      task->core.ops != &xiol_task_ops) {
+    return NULL;
+  }
+  xio_task *next_core = xio_sched_next(queue);
+  if (next_core == NULL || next_core->ops != &xiol_task_ops) return NULL;
+  xiol_task *next = xiol_task_of(next_core);
+  if (next->coroutine.thread != NULL || next->arguments > XIOL_ARGUMENTS_SURE)
+    return NULL;
+  keep_value(L, task, anchors);
+  if (task->slot != 0) xiol_let_go(L, state, anchors, task->slot);
+  task->slot = 0;
+  xiol_coroutine coroutine = task->coroutine;
+  task->coroutine.thread = NULL;
+  end_task(task);
+  xio_sched_take(queue, next_core);
+  if (next->handle == NULL) {
+    if (lua_gettop(L) != MAIN_BODY) lua_settop(L, MAIN_BODY);
+    push_body(L, next);
+    lua_copy(L, -1, MAIN_BODY);
+  } else {
+    lua_settop(L, MAIN_HANDLER);
+    push_waiting(L, anchors, next);
+  }
+  next->coroutine = coroutine;
+  next->begun = true;
+  state->waitable = true;
+  return next;
+}
+
+/* The body of the running task has ended. Returns how many values are left for who
+ * resumed: the result, or the error, of the task that runs now. */
+static int finish_bodies(lua_State *L, int status);
+
+/* `ended_with` is how the body ended, where something had to be waited for since. */
+static int finish_main(lua_State *L, int status, lua_KContext ended_with) {
+  return finish_bodies(L, ended_with >= 0 ? (int)ended_with : status);
+}
+
+static int finish_bodies(lua_State *L, int status) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  for (;;) {
+    if (XIO_UNLIKELY(task->core.wait.scope != &task->core.own) &&
+        xiol_unnest(task, &task->core.own)) {
+      return lua_yieldk(L, 0, status, finish_main);
+    }
+    settle(L, state, task, status);
+    xiol_task *next = go_on(L, state, task);
+    if (next == NULL) return task->results > 0 ? 1 : 0;
+    task = next;
+    status = lua_pcallk(L, task->arguments, LUA_MULTRET, MAIN_HANDLER, -1, finish_main);
+  }
+}
+
+int xiol_task_main(lua_State *L) {
+  int arguments = lua_gettop(L) - MAIN_BODY - 1;
+  int status = lua_pcallk(L, arguments, LUA_MULTRET, MAIN_HANDLER, -1, finish_main);
+  return finish_bodies(L, status);
+}
+
+/* -- resuming ------------------------------------------------------------------------ */
 
 /* The task ended outside of its protected call, or never began: memory, or the C stack,
  * was out at the worst of places. */
@@ -185,18 +327,31 @@ static void lose_task(xiol_task *task) {
     XIO_ASSERT(xio_scope_leave(inner) == XIO_OK);
     xiol_task_ops.abandon_scope(inner);
   }
-  xiol_push_anchored(L, state, task->slot);
-  if (task->coroutine.thread != NULL) {
-    lua_xmove(task->coroutine.thread, L, 1);
-    xiol_return_coroutine(state, task->coroutine, false);
+  lua_State *co = task->coroutine.thread;
+  if (co != NULL) {
+    lua_xmove(co, L, 1);
+    if (lua_status(co) == LUA_OK) lua_settop(co, 0);
+    if (task->slot == 0) { /* its coroutine's is used for the error */
+      task->slot = task->coroutine.slot;
+      xiol_reanchor(L, state, &task->slot);
+    } else {
+      xiol_unanchor(L, state, task->coroutine.slot);
+    }
     task->coroutine.thread = NULL;
   } else {
     xiol_push_ref(L, state, XIOL_REF_MEMORY);
   }
-  lua_setiuservalue(L, -2, XIOL_TASK_VALUE);
+  if (task->handle != NULL) {
+    xiol_push_anchored(L, state, task->slot);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, XIOL_TASK_VALUE);
+  } else if (task->body != 0) {
+    lua_pushvalue(L, -1);
+    xiol_body_replace(L, state, task->body);
+  }
   lua_pop(L, 1);
-  task->handle->outcome = XIO_OUTCOME_FAILED;
-  task->handle->results = 1;
+  task->outcome = XIO_OUTCOME_FAILED;
+  task->results = 1;
   end_task(task);
 }
 
@@ -217,45 +372,57 @@ static void stray_yield(xiol_task *task, int values) {
   xio_task_pause(&task->core);
 }
 
-static void resume(xio_task *core) {
-  xiol_task *task = xiol_task_of(core);
-  xiol_state *state = task->runtime->state;
-  if (task->coroutine.thread == NULL && !give_coroutine(task)) {
-    lose_task(task);
-    return;
-  }
+/* Runs the task until it waits or ends; or another one that went on in its place. */
+static void run(xiol_state *state, xiol_runtime *runtime, xiol_task *task) {
   lua_State *co = task->coroutine.thread;
   int arguments = 0;
   if (!task->begun) {
     task->begun = true;
-    arguments = task->arguments + 2;
+    arguments = task->arguments + 1 + MAIN_BODY;
   }
-  lua_State *top = state->top;
-  bool waitable = state->waitable;
   state->top = co;
   state->waitable = true;
   int values = 0;
-  int status = lua_resume(co, task->runtime->driver, arguments, &values);
+  int status = lua_resume(co, runtime->driver, arguments, &values);
+  task = xiol_task_of(runtime->loop->queue.running);
+  if (XIO_LIKELY(status == LUA_YIELD)) {
+    if (XIO_UNLIKELY(task->core.wait.state == XIO_WAIT_IDLE)) stray_yield(task, values);
+  } else if (status == LUA_OK) {
+    keep_value(co, task, XIOL_BASE_ANCHORS);
+    end_task(task);
+  } else {
+    lose_task(task);
+  }
+}
+
+/* Goes on with the tasks that are next: each return to the scheduler would cost as much
+ * as the rest of what xio does for a switch. */
+static void resume(xio_task *core) {
+  xiol_task *task = xiol_task_of(core);
+  xiol_runtime *runtime = task->runtime;
+  xiol_state *state = runtime->state;
+  xio_runqueue *queue = &runtime->loop->queue;
+  lua_State *top = state->top;
+  bool waitable = state->waitable;
+  for (;;) {
+    if (XIO_LIKELY(task->coroutine.thread != NULL) || give_coroutine(task)) {
+      run(state, runtime, task);
+    } else {
+      lose_task(task);
+    }
+    xio_task *next = xio_sched_next(queue);
+    if (next == NULL || next->ops != &xiol_task_ops) break;
+    xio_sched_take(queue, next);
+    task = xiol_task_of(next);
+  }
   state->top = top;
   state->waitable = waitable;
-  if (status == LUA_OK) {
-    /* lua_resume counts the whole stack; a value is what the handle shall keep */
-    if (values > XIOL_BASE_HANDLE) {
-      lua_setiuservalue(co, XIOL_BASE_HANDLE, XIOL_TASK_VALUE);
-    }
-    end_task(task);
-  } else if (status != LUA_YIELD) {
-    lose_task(task);
-  } else if (XIO_UNLIKELY(core->wait.state == XIO_WAIT_IDLE)) {
-    stray_yield(task, values);
-  }
 }
 
 static void abandon(xio_task *core) {
   xiol_task *task = xiol_task_of(core);
-  if (task->handle->outcome == XIO_OUTCOME_NONE) {
-    task->handle->outcome = XIO_OUTCOME_CANCELLED;
-  }
+  if (task->outcome == XIO_OUTCOME_NONE) task->outcome = XIO_OUTCOME_CANCELLED;
+  if (task->handle != NULL) task->handle->outcome = task->outcome;
   xiol_drop_values(task->runtime->state, &core->own);
   task->escaped =
       true; /* its coroutine is in the middle of something: not to be reused */
@@ -279,3 +446,15 @@ static void abandon_scope(xio_scope *scope) {
 
 const xio_task_ops xiol_task_ops = {
     .resume = resume, .abandon = abandon, .abandon_scope = abandon_scope};
+
+/* Every operation takes the way of one whose turn is over. */
+static void resume_watched(xio_task *core) {
+  xiol_task *task = xiol_task_of(core);
+  task->watch_paused = true;
+  xiol_watch_checkpoint(task);
+  core->wait.queue->budget = 0;
+  resume(core);
+}
+
+const xio_task_ops xiol_watched_task_ops = {
+    .resume = resume_watched, .abandon = abandon, .abandon_scope = abandon_scope};

@@ -6,13 +6,13 @@
  * children are put together, the scope is left, and the outcome decided (T3, C2 of the
  * contract).
  *
- * An xiol_group belongs to whoever refers to it: being open counts as one, the handle as
- * another. Loop's thread. */
+ * An xiol_group belongs to whoever refers to it: being open counts as one, the handle of
+ * its scope, which the handle of the group holds, as another. Loop's thread. */
 #include <string.h>
 
 #include "binding.h"
 
-const xiol_kind xiol_kind_group = {"xio.Group"};
+static const xiol_kind kind_group = {"xio.Group"};
 
 enum { FRAME_HANDLER = 1, FRAME_HANDLE = 2, FRAME_BODY = 3 };
 
@@ -36,31 +36,67 @@ static void free_group(xiol_group *group) {
 }
 
 void xiol_group_unref(xiol_group *group) {
+  xiol_state *state = group->state;
+  if (state->last_group.group == group) state->last_group.handle = NULL;
   group->refs--;
   if (group->refs == 0) free_group(group);
 }
 
-/* Pushes a handle with a fresh group that is not open yet. */
-static xiol_group *push_handle(lua_State *L, xiol_state *state, xiol_runtime *runtime) {
-  xiol_group_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
-  handle->kind = &xiol_kind_group;
-  handle->group = NULL;
+xiol_group *xiol_push_group(lua_State *L, xiol_state *state, xiol_runtime *runtime) {
+  lua_createtable(L, 1, 4);
   xiol_push_ref(L, state, XIOL_REF_GROUP);
   lua_setmetatable(L, -2);
+  xiol_scope_handle *handle = xiol_push_scope_handle(L, state);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, 1);
+  lua_pushliteral(L, "scope");
+  lua_insert(L, -2);
+  lua_rawset(L, -3);
+  lua_pushliteral(L, "spawn");
+  xiol_push_ref(L, state, XIOL_REF_GROUP_SPAWN);
+  lua_rawset(L, -3);
   xiol_group *group = xio_alloc_new(&state->alloc, sizeof *group);
   if (group == NULL) xiol_raise_memory(L);
   xio_group_init(&group->core, &runtime->loop->queue);
   group->state = state;
   group->runtime = runtime;
   group->refs = 1;
+  handle->scope = &group->core.scope;
   handle->group = group;
   state->live.groups++;
   return group;
 }
 
-static xiol_group *check_group(lua_State *L, const char *function) {
-  xiol_group_handle *handle = xiol_check(L, 1, &xiol_kind_group, function);
+/* The handle of the scope of the group at `index`, which is pushed; NULL: it is no
+ * group. */
+static xiol_scope_handle *push_scope(lua_State *L, int index) {
+  if (XIO_UNLIKELY(!lua_istable(L, index))) {
+    lua_pushnil(L);
+    return NULL;
+  }
+  lua_rawgeti(L, index, 1);
+  return xiol_test(L, -1, &xiol_kind_scope);
+}
+
+xiol_group *xiol_check_group(lua_State *L, int index, const char *function) {
+  xiol_scope_handle *handle = push_scope(L, index);
+  lua_pop(L, 1);
+  if (XIO_UNLIKELY(handle == NULL || handle->group == NULL)) {
+    xiol_type_error(L, function, index, kind_group.name);
+  }
   return handle->group;
+}
+
+static xiol_group *check_group(lua_State *L, const char *function) {
+  return xiol_check_group(L, 1, function);
+}
+
+void xiol_group_scope_ended(lua_State *L, xiol_group *group, int index) {
+  xio_scope *scope = &group->core.scope;
+  if (scope->record == 0) return;
+  bool has_handle = push_scope(L, index) != NULL;
+  xiol_cancel_ended(L, group->state, scope, has_handle ? lua_gettop(L) : 0);
+  lua_pop(L, 1);
 }
 
 /* -- the end of a group -------------------------------------------------------------- */
@@ -97,12 +133,10 @@ static void append_error(lua_State *L, const xio_group *group, int list, int rai
 /* Takes the error of a failed child, whose memory is freed, and appends it. */
 static void append_child(lua_State *L, xiol_task *task, int list, int raised) {
   const xio_group *group = task->core.group;
-  xiol_push_task(L, task);
-  xiol_task_handle *handle = lua_touserdata(L, -1);
+  bool was_raised = task->handle != NULL && task->handle->raised;
+  xiol_push_task_error(L, task);
   xiol_task_free(task->runtime->state, task);
-  lua_getiuservalue(L, -1, XIOL_TASK_VALUE);
-  append_error(L, group, list, raised, handle->raised);
-  lua_pop(L, 1);
+  append_error(L, group, list, raised, was_raised);
 }
 
 int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
@@ -158,7 +192,7 @@ static int finish_group(lua_State *L, int status, lua_KContext context) {
   scope->caught = cut && !outer && !passes;
   int left = xio_group_close(&group->core);
   XIO_ASSERT(left == XIO_OK);
-  xiol_cancel_ended(L, state, scope, FRAME_HANDLE);
+  xiol_group_scope_ended(L, group, FRAME_HANDLE);
   xiol_group_unref(group);
   xiol_check_misnested(L, task, "group");
   if (errors != 0) return xiol_raise_errors(L, state, mode);
@@ -191,8 +225,10 @@ static int finish_body(lua_State *L, int status, lua_KContext context) {
   return lua_yieldk(L, 0, (lua_KContext)group, finish_group);
 }
 
-/* Applies {errors =, name =, limit =} at `index`. */
-static void apply_options(lua_State *L, xiol_state *state, xiol_group *group, int index) {
+/* Applies {errors =, name =, limit =} at `index` to `group`, whose handle is at
+ * `handle`. */
+static void apply_options(lua_State *L, xiol_state *state, xiol_group *group, int index,
+                          int handle) {
   static const char function[] = "xio.group";
   static const char *const allowed[] = {"errors", "name", "limit", NULL};
   xiol_check_fields(L, index, allowed, function);
@@ -203,6 +239,9 @@ static void apply_options(lua_State *L, xiol_state *state, xiol_group *group, in
   }
   xiol_check_option_string(L, index, "name", function);
   if (lua_getfield(L, index, "name") == LUA_TSTRING) {
+    lua_pushliteral(L, "name");
+    lua_pushvalue(L, -2);
+    lua_rawset(L, handle);
     group->name = xiol_anchor(L, state);
   } else {
     lua_pop(L, 1);
@@ -218,10 +257,10 @@ static int l_group(lua_State *L) {
   xiol_enter(L, state, function);
   xiol_task *task = xiol_enter_region(L, state, function);
   luaL_checkstack(L, 8, NULL);
-  xiol_group *group = push_handle(L, state, task->runtime);
+  xiol_group *group = xiol_push_group(L, state, task->runtime);
   if (options) {
     lua_insert(L, 2);
-    apply_options(L, state, group, 1);
+    apply_options(L, state, group, 1, 2);
   } else {
     lua_insert(L, 1);
     lua_pushnil(L);
@@ -239,6 +278,8 @@ static int l_group(lua_State *L) {
     xiol_raise_memory(L);
   }
   group->refs++;
+  state->last_group.handle = lua_topointer(L, FRAME_HANDLE);
+  state->last_group.group = group;
   lua_KContext context = (lua_KContext)group;
   int arguments = lua_gettop(L) - FRAME_BODY;
   int status = lua_pcallk(L, arguments, LUA_MULTRET, FRAME_HANDLER, context, finish_body);
@@ -255,13 +296,26 @@ static xiol_group *check_open(lua_State *L, const char *function) {
   return group;
 }
 
+/* The group at 1. The one that was opened last is known by the address of its handle. */
+static inline xiol_group *check_spawn(lua_State *L, const char *function) {
+  const xiol_state *state = xiol_state_of(L);
+  const void *handle = lua_topointer(L, 1);
+  xiol_group *group = state->last_group.group;
+  if (XIO_LIKELY(handle == state->last_group.handle && handle != NULL) &&
+      XIO_LIKELY(group->core.state != XIO_GROUP_ENDED)) {
+    return group;
+  }
+  return check_open(L, function);
+}
+
 static int group_spawn(lua_State *L) {
   static const char function[] = "group:spawn";
-  xiol_group *group = check_open(L, function);
-  xiol_spawn how = {
-      .runtime = group->runtime, .group = &group->core, .function = function};
-  xiol_spawn_from(L, group->state, how, 2);
-  return 1;
+  xiol_group *group = check_spawn(L, function);
+  xiol_spawn how = {.runtime = group->runtime,
+                    .group = &group->core,
+                    .function = function,
+                    .unwanted = xiol_unwanted(L, group->state)};
+  return xiol_spawn_from(L, group->state, &how, 2);
 }
 
 /* Upvalues of the function `started` that a child of start() is given. */
@@ -354,7 +408,7 @@ static int group_start(lua_State *L) {
                     .group = &group->core,
                     .function = function,
                     .starter = &caller->core};
-  xiol_spawn_from(L, state, how, 3);
+  xiol_spawn_from(L, state, &how, 3);
   lua_copy(L, -1, 3);
   lua_settop(L, 3);
   lua_pushvalue(L, 3);
@@ -389,19 +443,9 @@ static int group_length(lua_State *L) {
   return 1;
 }
 
-static int group_index(lua_State *L) {
-  lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
-  if (XIO_LIKELY(!lua_isnil(L, -1)) || lua_type(L, 2) != LUA_TSTRING) return 1;
-  xiol_state *state = xiol_state_of(L);
-  xiol_group *group = check_group(L, "group.__index");
-  const char *field = lua_tostring(L, 2);
-  if (strcmp(field, "scope") == 0) {
-    xiol_push_group_scope(L, state, group, 1);
-  } else if (strcmp(field, "name") == 0 && group->name != 0) {
-    xiol_push_anchored(L, state, group->name);
-  }
-  return 1;
+static int group_newindex(lua_State *L) {
+  check_group(L, "group.__newindex");
+  return xiol_fail(L, "group: fields cannot be set");
 }
 
 static int group_tostring(lua_State *L) {
@@ -419,16 +463,6 @@ static int group_tostring(lua_State *L) {
   return 1;
 }
 
-static int group_gc(lua_State *L) {
-  xiol_group_handle *handle = xiol_test(L, 1, &xiol_kind_group);
-  if (handle != NULL && handle->group != NULL) {
-    xiol_group *group = handle->group;
-    handle->group = NULL;
-    xiol_group_unref(group);
-  }
-  return 0;
-}
-
 const luaL_Reg xiol_group_functions[] = {{"group", l_group}, {NULL, NULL}};
 
 void xiol_open_group(lua_State *L, xiol_state *state) {
@@ -437,9 +471,13 @@ void xiol_open_group(lua_State *L, xiol_state *state) {
                                      {"cancel", group_cancel},
                                      {"tasks", group_tasks},
                                      {NULL, NULL}};
-  static const luaL_Reg more[] = {{"__len", group_length}, {NULL, NULL}};
-  xiol_make_class(L, state, &xiol_kind_group, methods, group_index, group_tostring,
-                  group_gc);
+  static const luaL_Reg more[] = {
+      {"__len", group_length}, {"__newindex", group_newindex}, {NULL, NULL}};
+  xiol_make_class(L, state, &kind_group, methods, NULL, group_tostring, NULL);
   xiol_set_functions(L, state, more);
+  lua_getfield(L, -1, "__index");
+  lua_getfield(L, -1, "spawn");
+  xiol_keep(L, state, XIOL_REF_GROUP_SPAWN);
+  lua_pop(L, 1);
   xiol_keep(L, state, XIOL_REF_GROUP);
 }

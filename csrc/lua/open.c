@@ -8,6 +8,8 @@
 #include "../include/xio.h"
 #include "binding.h"
 #include "channel.h"
+#include "file.h"
+#include "stream.h"
 #include "sync.h"
 
 /* their addresses are the registry keys of the state and of the module's table */
@@ -51,22 +53,38 @@ static void grow_slots(lua_State *L, xiol_state *state) {
   state->slot_capacity = capacity;
 }
 
-int xiol_anchor(lua_State *L, xiol_state *state) {
-  int slot;
-  if (state->free_count > 0) {
-    slot = state->free_slots[state->free_count - 1];
-  } else {
-    if (state->slot_count == state->slot_capacity) grow_slots(L, state);
-    slot = state->slot_count + 1;
-  }
-  /* may raise: nothing has changed then */
-  lua_rawseti(L, lua_upvalueindex(XIOL_UPVALUE_ANCHORS), slot);
+/* The slot to be used next, which is not taken yet. Raises when memory is out. */
+static inline int next_slot(lua_State *L, xiol_state *state) {
+  if (state->free_count > 0) return state->free_slots[state->free_count - 1];
+  if (state->slot_count == state->slot_capacity) grow_slots(L, state);
+  return state->slot_count + 1;
+}
+
+static inline void take_slot(xiol_state *state) {
   if (state->free_count > 0) {
     state->free_count--;
   } else {
     state->slot_count++;
   }
+}
+
+int xiol_anchor(lua_State *L, xiol_state *state) {
+  int slot = next_slot(L, state);
+  /* may raise: nothing has changed then */
+  lua_rawseti(L, lua_upvalueindex(XIOL_UPVALUE_ANCHORS), slot);
+  take_slot(state);
   return slot;
+}
+
+void xiol_reanchor(lua_State *L, xiol_state *state, int *slot) {
+  bool taken = *slot != 0;
+  int to = taken ? *slot : next_slot(L, state);
+  xiol_push_ref(L, state, XIOL_REF_ANCHORS);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, to); /* may raise, as above */
+  lua_pop(L, 1);
+  if (!taken) take_slot(state);
+  *slot = to;
 }
 
 void xiol_push_anchored(lua_State *L, const xiol_state *state, int slot) {
@@ -81,6 +99,12 @@ void xiol_unanchor(lua_State *L, xiol_state *state, int slot) {
   lua_pushboolean(L, 0);
   lua_rawseti(L, -2, slot); /* the slot exists: this allocates nothing */
   lua_pop(L, 1);
+  state->free_slots[state->free_count++] = slot;
+}
+
+void xiol_let_go(lua_State *L, xiol_state *state, int anchors, int slot) {
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, anchors, slot);
   state->free_slots[state->free_count++] = slot;
 }
 
@@ -113,7 +137,27 @@ void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
   xiol_push_upvalues(L, state);
   lua_newtable(L);
   xiol_set_functions(L, state, methods);
-  lua_pushcclosure(L, index, XIOL_METHODS);
+  if (index != NULL) {
+    lua_pushcclosure(L, index, XIOL_METHODS);
+  } else {
+    lua_insert(L, -1 - XIOL_UPVALUES);
+    lua_pop(L, XIOL_UPVALUES);
+  }
+  lua_setfield(L, -2, "__index");
+}
+
+void xiol_make_plain_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                           const luaL_Reg *meta, const luaL_Reg *methods,
+                           const luaL_Reg *more) {
+  lua_newtable(L);
+  xiol_set_functions(L, state, meta);
+  lua_pushstring(L, kind->name);
+  lua_setfield(L, -2, "__name");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_newtable(L);
+  xiol_set_functions(L, state, methods);
+  if (more != NULL) xiol_set_functions(L, state, more);
   lua_setfield(L, -2, "__index");
 }
 
@@ -223,6 +267,12 @@ int luaopen_xio_core(lua_State *L) {
                                    xiol_standin_functions,
                                    xiol_region_functions,
                                    xiol_fd_functions,
+                                   xiol_stream_functions,
+                                   xiol_socket_functions,
+                                   xiol_signal_functions,
+                                   xiol_process_functions,
+                                   xiol_dns_functions,
+                                   xiol_udp_functions,
                                    xiol_channel_functions,
                                    xiol_select_functions,
                                    NULL};
@@ -230,6 +280,8 @@ int luaopen_xio_core(lua_State *L) {
   lua_pushliteral(L, XIO_VERSION);
   lua_setfield(L, -2, "version");
   /* each of these finds the module's table at the top and leaves it there */
+  xiol_open_wanted(L, state);
+  xiol_open_body(L, state);
   xiol_open_error(L, state);
   xiol_open_cancel(L, state);
   xiol_open_task(L, state);
@@ -237,6 +289,13 @@ int luaopen_xio_core(lua_State *L) {
   xiol_open_group(L, state);
   xiol_open_run(L, state);
   xiol_open_fd(L, state);
+  xiol_open_stream(L, state);
+  xiol_open_listener(L, state);
+  xiol_open_fs(L, state);
+  xiol_open_signal(L, state);
+  xiol_open_process(L, state);
+  xiol_open_dns(L, state);
+  xiol_open_udp(L, state);
   xiol_open_channel(L, state);
   xiol_open_select(L, state);
   xiol_open_sync(L, state);

@@ -17,20 +17,8 @@ static int l_open_region(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   const char *function = luaL_checkstring(L, 1);
   xiol_task *task = xiol_enter_region(L, state, function);
-  xiol_group_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
-  handle->kind = &xiol_kind_group;
-  handle->group = NULL;
-  xiol_push_ref(L, state, XIOL_REF_GROUP);
-  lua_setmetatable(L, -2);
-  xiol_group *group = xio_alloc_new(&state->alloc, sizeof *group);
-  if (group == NULL) xiol_raise_memory(L);
-  xio_group_init(&group->core, &task->runtime->loop->queue);
-  group->state = state;
-  group->runtime = task->runtime;
+  xiol_group *group = xiol_push_group(L, state, task->runtime);
   group->region = true;
-  group->refs = 1;
-  handle->group = group;
-  state->live.groups++;
   group->generator = L;
   xiol_find_place(L, state, 1, &group->place, &group->place_line);
   if (xio_group_open(&group->core, &task->core) != XIO_OK) {
@@ -55,7 +43,7 @@ static int finish_region(lua_State *L, int status, lua_KContext context) {
   int errors = xiol_collect_errors(L, &group->core, 0, 0);
   int left = xio_group_close(&group->core);
   XIO_ASSERT(left == XIO_OK);
-  xiol_cancel_ended(L, state, scope, 1);
+  xiol_group_scope_ended(L, group, 1);
   xiol_group_unref(group);
   if (errors != 0) return xiol_raise_errors(L, state, XIOL_ERRORS_AUTO);
   lua_settop(L, 2);
@@ -69,9 +57,8 @@ static int finish_region(lua_State *L, int status, lua_KContext context) {
 static int l_end_region(lua_State *L) {
   static const char function[] = "end_region";
   xiol_state *state = xiol_state_of(L);
-  xiol_group_handle *handle = xiol_check(L, 1, &xiol_kind_group, function);
+  xiol_group *group = xiol_check_group(L, 1, function);
   lua_settop(L, 1);
-  xiol_group *group = handle->group;
   lua_pushboolean(L, 1);
   if (group->core.state == XIO_GROUP_ENDED) return 1;
   xiol_task *task = xiol_enter(L, state, function);
@@ -95,8 +82,7 @@ static int l_end_region(lua_State *L) {
 /* drop_region(handle): where it cannot be waited for, in a coroutine that has failed, it
  * ends with the scope around it. */
 static int l_drop_region(lua_State *L) {
-  xiol_group_handle *handle = xiol_check(L, 1, &xiol_kind_group, "drop_region");
-  handle->group->generator = NULL;
+  xiol_check_group(L, 1, "drop_region")->generator = NULL;
   return 0;
 }
 
@@ -118,8 +104,7 @@ static int l_spawn_innermost(lua_State *L) {
   xiol_task *task = xiol_running(L, state, function);
   xiol_spawn how = {
       .runtime = task->runtime, .group = innermost_group(task), .function = function};
-  xiol_spawn_from(L, state, how, 2);
-  return 1;
+  return xiol_spawn_from(L, state, &how, 2);
 }
 
 /* depth(): how many scopes of the running task it is in. */

@@ -382,14 +382,17 @@ static void apply_options(lua_State *L, xiol_state *state, xiol_scope *scope, in
   }
 }
 
-/* Pushes a handle with a fresh scope. */
-static xiol_scope *push_handle(lua_State *L, xiol_state *state, const char *verb) {
+xiol_scope_handle *xiol_push_scope_handle(lua_State *L, xiol_state *state) {
   xiol_scope_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
-  handle->kind = &xiol_kind_scope;
-  handle->scope = NULL;
-  handle->owned = NULL;
+  *handle = (xiol_scope_handle){.kind = &xiol_kind_scope};
   xiol_push_ref(L, state, XIOL_REF_SCOPE);
   lua_setmetatable(L, -2);
+  return handle;
+}
+
+/* Pushes a handle with a fresh scope. */
+static xiol_scope *push_handle(lua_State *L, xiol_state *state, const char *verb) {
+  xiol_scope_handle *handle = xiol_push_scope_handle(L, state);
   xiol_scope *scope = new_scope(L, state, verb);
   scope->refs = 1;
   handle->scope = &scope->core;
@@ -465,7 +468,6 @@ static void push_reason(lua_State *L, xiol_state *state, xiol_scope_handle *hand
     xiol_push_cancelled(L, state, scope);
   } else {
     lua_getiuservalue(L, 1, 1);
-    if (handle->owned == NULL) lua_getiuservalue(L, -1, 1); /* of the group's handle */
   }
   if (!lua_isnil(L, -1)) lua_getfield(L, -1, "reason");
 }
@@ -538,20 +540,12 @@ static int scope_gc(lua_State *L) {
     handle->owned = NULL;
     xiol_scope_unref(owned);
   }
+  if (handle != NULL && handle->group != NULL) {
+    xiol_group *group = handle->group;
+    handle->group = NULL;
+    xiol_group_unref(group);
+  }
   return 0;
-}
-
-void xiol_push_group_scope(lua_State *L, xiol_state *state, xiol_group *group,
-                           int index) {
-  index = lua_absindex(L, index);
-  xiol_scope_handle *handle = lua_newuserdatauv(L, sizeof *handle, 1);
-  handle->kind = &xiol_kind_scope;
-  handle->scope = &group->core.scope;
-  handle->owned = NULL;
-  lua_pushvalue(L, index);
-  lua_setiuservalue(L, -2, 1);
-  xiol_push_ref(L, state, XIOL_REF_SCOPE);
-  lua_setmetatable(L, -2);
 }
 
 const luaL_Reg xiol_scope_functions[] = {{"scope", l_scope},

@@ -30,8 +30,8 @@ typedef struct xiol_kind {
   const char *name; /* "xio.Task" */
 } xiol_kind;
 
-extern const xiol_kind xiol_kind_task, xiol_kind_scope, xiol_kind_group,
-    xiol_kind_cancelled, xiol_kind_runtime, xiol_kind_fd;
+extern const xiol_kind xiol_kind_task, xiol_kind_scope, xiol_kind_cancelled,
+    xiol_kind_runtime, xiol_kind_fd, xiol_kind_udp, xiol_kind_signals, xiol_kind_process;
 
 /* The short name of a chunk in which tasks were spawned, kept as long as the state. */
 typedef struct xiol_source_file xiol_source_file;
@@ -55,9 +55,18 @@ typedef enum xiol_ref {
   XIOL_REF_TASK, /* metatables */
   XIOL_REF_SCOPE,
   XIOL_REF_GROUP,
+  XIOL_REF_GROUP_SPAWN,
   XIOL_REF_CANCELLED,
   XIOL_REF_RUNTIME,
   XIOL_REF_FD,
+  XIOL_REF_STREAM,
+  XIOL_REF_LISTENER,
+  XIOL_REF_FILE,
+  XIOL_REF_WATCH,
+  XIOL_REF_SIGNALS,
+  XIOL_REF_PROCESS,
+  XIOL_REF_LOOKUP,
+  XIOL_REF_UDP,
   XIOL_REF_SENDER,
   XIOL_REF_RECEIVER,
   XIOL_REF_AFTER,
@@ -68,6 +77,7 @@ typedef enum xiol_ref {
   XIOL_REF_HOOKS,    /* functions that the Lua floor gave: name -> function */
   XIOL_REF_STOCK,    /* the coroutine library as it was: name -> function */
   XIOL_REF_CONTEXTS, /* handle of a task -> its table of task-local values (weak keys) */
+  XIOL_REF_BODIES,   /* the thread of body.c */
   XIOL_REF_MEMORY,   /* the text of a memory error */
   XIOL_REF_COUNT
 } xiol_ref;
@@ -85,14 +95,19 @@ struct xiol_state {
   xiol_scope *free_scopes;
   char *scratch; /* of fd.c: where bytes are read to; NULL before the first read */
   size_t scratch_size;
+  struct xiol_source *unread; /* whose bytes are at its beginning: their string could not
+                                 be made; NULL: nobody's */
+  size_t unread_count;
   struct xiol_select *selects; /* idle records of select.c */
   int *free_slots;             /* slots of the anchor table that are free, as a stack */
   int free_count, slot_count, slot_capacity;
   uint32_t pooled;
-  bool any_context; /* some task has task-local values */
-  bool any_shown;   /* some coroutine of a task was shown to the program */
-  struct {          /* live objects, for leak checks */
-    uint32_t tasks, scopes, groups, loops, fds;
+  bool tells_wanted; /* xiol_unwanted knows where to look */
+  bool any_context;  /* some task has task-local values */
+  bool any_shown;    /* some coroutine of a task was shown to the program */
+  struct {           /* live objects, for leak checks */
+    uint32_t tasks, scopes, groups, loops, fds, streams, listeners, files, udps, signals,
+        processes;
   } live;
   int refs[XIOL_REF_COUNT];
   const char *lua_prefix; /* sources of xio's own Lua files begin with it; anchored */
@@ -102,10 +117,20 @@ struct xiol_state {
   uint32_t resuming;   /* resumes of generators that are going on */
   uint32_t closing;    /* coroutines that are being closed, handlers and all */
   int generator_stack; /* anchored text: the stack of a generator whose error goes on */
+  struct {             /* of body.c */
+    lua_State *thread;
+    uint64_t first;  /* number of the entry at its bottom */
+    int count, room; /* entries; for how many there is room */
+    int left, holes; /* of these: gone at the bottom, gone above */
+  } bodies;
   xiol_source_file *sources; /* the one used last first */
   uint32_t source_count;
   uint32_t recent_next; /* where in the ring of recent errors the next one goes */
-  struct {              /* the place of the last spawns, and how often it was the same */
+  struct {              /* an open group, whose handle its host's stack holds */
+    const void *handle; /* NULL: none */
+    xiol_group *group;
+  } last_group;
+  struct { /* the place of the last spawns, and how often it was the same */
     const xio_group *group;
     const char *place;
     int line;
@@ -159,26 +184,33 @@ typedef struct xiol_task_handle {
 } xiol_task_handle;
 
 /* A task that lives, or has failed and is listed by its group. From a free list of the
- * state; its handle is anchored in `slot` all the time. */
+ * state. Before it has a coroutine its handle, or else body.c, keeps what the first run
+ * needs. */
 struct xiol_task {
-  xio_task core;
-  xiol_runtime *runtime;
-  xiol_task_handle *handle;
   xiol_coroutine coroutine; /* none before the first run, where none was idle */
+  xiol_runtime *runtime;
+  uint16_t atomic;          /* depth of xio.atomic */
+  uint8_t outcome;          /* xio_outcome of the body */
+  bool begun;               /* it was resumed */
+  bool escaped;             /* its coroutine was shown to the program */
+  uint8_t watches;          /* how many of its callers watch it */
+  bool misnested;           /* a scope was found open at the end of the one around it */
+  bool place_near;          /* the place is that of spawns just before it */
+  xio_task core;            /* in the middle: what a switch touches is near each other */
+  xiol_task_handle *handle; /* NULL: nobody has asked for it yet */
   xiol_task *next_free;
   lua_State *parked; /* where it waits, and may be handed values (channel.c) */
   const char *place; /* source of the spawn, in the state's list; NULL: not known */
   int place_line;
-  int slot;                   /* of the handle in the anchor table */
-  int arguments;              /* that wait for the first run */
-  uint16_t atomic;            /* depth of xio.atomic */
-  bool begun;                 /* it was resumed */
-  bool place_near;            /* the place is that of spawns just before it */
-  bool escaped;               /* its coroutine was shown to the program */
-  bool misnested;             /* a scope was found open at the end of the one around it */
+  int slot;          /* anchor of the handle; 0: there is none */
+  uint64_t body;     /* number of the function, where that waits in body.c; otherwise 0 */
+  int arguments;     /* that wait for the first run */
+  int results;       /* of the body, as in the handle */
+  bool watch_paused; /* it was suspended since the watch began (testing.c) */
+  uint16_t watch_least; /* the least depth of what hid its checkpoints since */
+  int misnested_line;
   const char *misnested_verb; /* which function opened that, and where */
   const char *misnested_place;
-  int misnested_line;
 };
 
 /* A scope entered by a function, or made by xio.new_scope. */
@@ -198,7 +230,8 @@ struct xiol_scope {
 typedef struct xiol_scope_handle {
   const xiol_kind *kind;
   xio_scope *scope;
-  xiol_scope *owned; /* NULL: it is a group's, whose handle is user value 1 */
+  xiol_scope *owned; /* NULL: it is a group's */
+  xiol_group *group; /* whose it is; NULL: nobody's */
 } xiol_scope_handle;
 
 struct xiol_group {
@@ -216,11 +249,6 @@ struct xiol_group {
   const char *place;      /* where, if in a generator */
   int place_line;
 };
-
-typedef struct xiol_group_handle {
-  const xiol_kind *kind;
-  xiol_group *group;
-} xiol_group_handle;
 
 typedef struct xiol_cancelled {
   const xiol_kind *kind;

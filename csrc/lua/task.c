@@ -1,100 +1,18 @@
-/* task: spawning a Lua function as a task, and the handles of tasks.
+/* task: the handles of tasks, and waiting for their end.
  *
- * The handle is what programs hold; it outlives the task and keeps its result. A live
- * task is a struct from the state's free list. Handles have no finalizer: what a live one
- * points to is owned by the tree of tasks. Loop's thread. */
+ * The handle is what programs hold; it outlives the task and keeps its result. A task
+ * has none before somebody asks for it: most are spawned and forgotten (spawn.c). Handles
+ * have no finalizer: what a live one points to is owned by the tree of tasks. Loop's
+ * thread. */
 #include <string.h>
 
 #include "binding.h"
 
-enum { SOURCES_MAX = 512, PLACES_ALIKE = 64 };
-
 const xiol_kind xiol_kind_task = {"xio.Task"};
 
-/* -- memory -------------------------------------------------------------------------- */
+/* -- making them --------------------------------------------------------------------- */
 
-/* Makes sure that the free list is not empty. */
-static void reserve_task(lua_State *L, xiol_state *state) {
-  if (XIO_LIKELY(state->free_tasks != NULL)) return;
-  xiol_task *task = xio_alloc_new(&state->alloc, sizeof *task);
-  if (task == NULL) xiol_raise_memory(L);
-  state->free_tasks = task;
-}
-
-static xiol_task *take_task(xiol_state *state) {
-  xiol_task *task = state->free_tasks;
-  state->free_tasks = task->next_free;
-  state->live.tasks++;
-  return task;
-}
-
-void xiol_task_free(xiol_state *state, xiol_task *task) {
-  task->handle->task = NULL;
-  lua_State *co = task->coroutine.thread;
-  if (co != NULL && !task->escaped) {
-    lua_pushboolean(co, 0);
-    lua_rawseti(co, XIOL_BASE_ANCHORS, task->slot);
-    state->free_slots[state->free_count++] = task->slot;
-  } else if (lua_checkstack(state->main, 4)) {
-    xiol_unanchor(state->main, state, task->slot);
-  }
-  if (co != NULL) xiol_return_coroutine(state, task->coroutine, !task->escaped);
-  task->next_free = state->free_tasks;
-  state->free_tasks = task;
-  state->live.tasks--;
-}
-
-/* -- spawning ------------------------------------------------------------------------ */
-
-/* The state's copy of a chunk's short name; NULL when memory or room for names is out. */
-static const char *keep_source(xiol_state *state, const char *name) {
-  for (xiol_source_file **at = &state->sources; *at != NULL; at = &(*at)->next) {
-    xiol_source_file *file = *at;
-    if (strcmp(file->name, name) != 0) continue;
-    *at = file->next;
-    file->next = state->sources;
-    state->sources = file;
-    return file->name;
-  }
-  if (state->source_count == SOURCES_MAX) return NULL;
-  xiol_source_file *file = xio_alloc_new(&state->alloc, sizeof *file);
-  if (file == NULL) return NULL;
-  memcpy(file->name, name, strlen(name) + 1);
-  file->next = state->sources;
-  state->sources = file;
-  state->source_count++;
-  return file->name;
-}
-
-void xiol_find_place(lua_State *L, xiol_state *state, int level, const char **place,
-                     int *line) {
-  lua_Debug ar;
-  *place = NULL;
-  for (; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "Sl", &ar);
-    if (ar.currentline <= 0) continue;
-    if (state->lua_prefix != NULL &&
-        strncmp(ar.source, state->lua_prefix, state->lua_prefix_length) == 0) {
-      continue;
-    }
-    *place = keep_source(state, ar.short_src);
-    *line = ar.currentline;
-    return;
-  }
-}
-
-/* Reads {name=, daemon=} at `index`, and puts the name, or nil, in its place. */
-static void read_options(lua_State *L, xiol_spawn *how, int index) {
-  static const char *const allowed[] = {"name", "daemon", NULL};
-  xiol_check_fields(L, index, allowed, how->function);
-  xiol_check_option_string(L, index, "name", how->function);
-  how->daemon = xiol_option_boolean(L, index, "daemon", false, how->function);
-  lua_getfield(L, index, "name");
-  lua_replace(L, index);
-}
-
-/* Pushes a handle that names no task yet, with room for `waiting` values. */
-static xiol_task_handle *push_handle(lua_State *L, xiol_state *state, int waiting) {
+xiol_task_handle *xiol_push_handle(lua_State *L, xiol_state *state, int waiting) {
   xiol_task_handle *handle =
       lua_newuserdatauv(L, sizeof *handle, XIOL_TASK_WAITING - 1 + waiting);
   handle->kind = &xiol_kind_task;
@@ -107,136 +25,66 @@ static xiol_task_handle *push_handle(lua_State *L, xiol_state *state, int waitin
   return handle;
 }
 
-/* The values from `index` on wait in the handle at the top for a coroutine. */
-static void keep_waiting(lua_State *L, int index, int count) {
-  for (int i = 0; i < count; i++) {
-    lua_pushvalue(L, index + i);
-    lua_setiuservalue(L, -2, XIOL_TASK_WAITING + i);
-  }
-}
-
-/* The task whose handle is at the top gets the task-local values of the running one. */
-static void inherit_context(lua_State *L, xiol_state *state) {
-  xiol_runtime *runtime = state->runtime;
-  if (runtime == NULL || runtime->loop->queue.running == NULL) return;
-  int handle = lua_gettop(L);
-  luaL_checkstack(L, 6, NULL);
-  xiol_push_ref(L, state, XIOL_REF_CONTEXTS);
-  lua_pushvalue(L, handle);
-  xiol_push_task(L, xiol_task_of(runtime->loop->queue.running));
-  if (lua_rawget(L, handle + 1) != LUA_TNIL) lua_rawset(L, handle + 1);
-  lua_settop(L, handle);
-}
-
-/* Gives the task an idle coroutine, with its handle, which is at the top, and the
- * function and arguments below that, which leave the stack. */
-static void move_arguments(lua_State *L, xiol_task *task, int count) {
-  task->coroutine = xiol_take_coroutine(task->runtime->state);
-  lua_State *co = task->coroutine.thread;
-  lua_rawgeti(co, XIOL_BASE_ANCHORS, task->slot);
-  lua_pushvalue(co, XIOL_BASE_MAIN);
-  lua_pushvalue(co, XIOL_BASE_HANDLER);
-  lua_insert(L, -2 - count);
-  lua_xmove(L, co, count + 1);
-}
-
-/* Fills in a task that is about to be spawned. */
-static void init_task(xiol_task *task, xiol_runtime *runtime, xiol_task_handle *handle,
-                      int slot, int arguments) {
-  xio_task_init(&task->core, &runtime->loop->queue, &xiol_task_ops);
-  task->runtime = runtime;
+void xiol_link_handle(xiol_task *task, xiol_task_handle *handle) {
   task->handle = handle;
-  task->coroutine.thread = NULL;
-  task->slot = slot;
-  task->arguments = arguments;
-  task->atomic = 0;
-  task->begun = false;
-  task->escaped = false;
-  task->misnested = false;
   handle->task = task;
   handle->id = task->core.id;
 }
 
-/* Notes where the task is spawned. To look costs as much as half a spawn: after many
- * spawns into one group from one line, the next ones are taken to come from there too,
- * and only every so often it is looked again. */
-static void note_place(lua_State *L, xiol_state *state, xiol_task *task,
-                       const xio_group *group) {
-  task->place = NULL;
-  task->place_near = false;
-  if (task->runtime->no_places) return;
-  bool alike = state->spawned.group == group && state->spawned.same >= PLACES_ALIKE;
-  if (alike && ++state->spawned.skipped < PLACES_ALIKE) {
-    task->place = state->spawned.place;
-    task->place_line = state->spawned.line;
-    task->place_near = true;
-    return;
-  }
-  state->spawned.skipped = 0;
-  xiol_find_place(L, state, 1, &task->place, &task->place_line);
-  if (state->spawned.group == group && state->spawned.place == task->place &&
-      state->spawned.line == task->place_line) {
-    state->spawned.same++;
-    return;
-  }
-  state->spawned.group = group;
-  state->spawned.place = task->place;
-  state->spawned.line = task->place_line;
-  state->spawned.same = 0;
-}
-
-xiol_task *xiol_spawn_from(lua_State *L, xiol_state *state, xiol_spawn how, int first) {
-  int name = 0;
-  int function = first;
-  if (XIO_UNLIKELY(!lua_isfunction(L, first))) {
-    if (xiol_has_options(L, first)) {
-      read_options(L, &how, first);
-      if (!lua_isnil(L, first)) name = first;
-      function++;
-    }
-    xiol_check_callable(L, function, how.function);
-  }
-  int count = lua_gettop(L) - function;
+/* Makes the handle of a task whose parent has one, or has no parent. */
+static void make_handle(lua_State *L, xiol_state *state, xiol_task *task) {
+  xio_task *host = task->core.group->host;
   luaL_checkstack(L, 8, NULL);
-  /* many arguments find no room on an idle coroutine for sure: they wait */
-  bool idle = state->pooled > 0 && count <= LUA_MINSTACK / 2;
-  int waiting = idle ? 0 : count + (name != 0 ? 1 : 0);
-  xiol_task_handle *handle = push_handle(L, state, waiting);
-  if (XIO_UNLIKELY(idle && state->pooled == 0)) { /* a finalizer took the last one */
-    idle = false;
-    waiting = count + (name != 0 ? 1 : 0);
-    lua_pop(L, 1);
-    handle = push_handle(L, state, waiting);
-  }
-  reserve_task(L, state); /* nothing from here on runs a finalizer */
-  lua_pushvalue(L, name != 0 ? name : function);
+  xiol_task_handle *handle = xiol_push_handle(L, state, 0);
+  xiol_push_body(L, task);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
-  if (how.group->host != NULL) {
-    lua_rawgeti(L, lua_upvalueindex(XIOL_UPVALUE_ANCHORS),
-                xiol_task_of(how.group->host)->slot);
+  if (host != NULL) {
+    xiol_push_anchored(L, state, xiol_task_of(host)->slot);
     lua_setiuservalue(L, -2, XIOL_TASK_PARENT);
   }
-  if (waiting != 0) keep_waiting(L, name != 0 ? function : function + 1, waiting);
-  if (XIO_UNLIKELY(state->any_context)) inherit_context(L, state);
-  lua_pushvalue(L, -1);
-  int slot = xiol_anchor(L, state);
-  /* nothing below can fail */
-  xiol_task *task = take_task(state);
-  init_task(task, how.runtime, handle, slot, count);
-  note_place(L, state, task, how.group);
-  if (idle) move_arguments(L, task, count);
-  if (how.starter != NULL) {
-    xio_start_begin(how.starter, how.group, &task->core, how.daemon);
-  } else {
-    xio_group_spawn(how.group, &task->core, (xio_spawn_opts){.daemon = how.daemon});
+  handle->outcome = task->outcome;
+  handle->results = task->results;
+  if (task->core.state == XIO_TASK_ENDED) {
+    xiol_push_task_error(L, task);
+    lua_setiuservalue(L, -2, XIOL_TASK_VALUE);
   }
-  return task;
+  if (XIO_LIKELY(task->handle == NULL)) { /* no finalizer asked for it meanwhile */
+    xiol_reanchor(L, state, &task->slot);
+    xiol_link_handle(task, handle);
+    if (task->body != 0) xiol_body_drop(state, task->body);
+    task->body = 0;
+  }
+  lua_pop(L, 1);
 }
 
-/* -- handles ------------------------------------------------------------------------- */
-
 void xiol_push_task(lua_State *L, xiol_task *task) {
-  xiol_push_anchored(L, task->runtime->state, task->slot);
+  xiol_state *state = task->runtime->state;
+  while (XIO_UNLIKELY(task->handle == NULL)) { /* from the outermost of its parents on */
+    xiol_task *without = task;
+    for (xio_task *host; (host = without->core.group->host) != NULL &&
+                         xiol_task_of(host)->handle == NULL;) {
+      without = xiol_task_of(host);
+    }
+    make_handle(L, state, without);
+  }
+  xiol_push_anchored(L, state, task->slot);
+}
+
+void xiol_push_task_error(lua_State *L, const xiol_task *task) {
+  xiol_state *state = task->runtime->state;
+  lua_State *co = task->coroutine.thread;
+  if (task->handle != NULL) {
+    xiol_push_anchored(L, state, task->slot);
+    lua_getiuservalue(L, -1, XIOL_TASK_VALUE);
+    lua_remove(L, -2);
+  } else if (co != NULL) {
+    lua_pushvalue(co, XIOL_BASE_VALUE);
+    lua_xmove(co, L, 1);
+  } else if (task->slot != 0) {
+    xiol_push_anchored(L, state, task->slot);
+  } else {
+    xiol_body_push(L, state, task->body);
+  }
 }
 
 /* Replaces the function at the top by its name, or else its place. */
@@ -503,9 +351,9 @@ static int l_spawn(lua_State *L) {
   xiol_task *task = xiol_running(L, state, "xio.spawn");
   xiol_spawn how = {.runtime = task->runtime,
                     .group = &task->runtime->loop->root,
-                    .function = "xio.spawn"};
-  xiol_spawn_from(L, state, how, 1);
-  return 1;
+                    .function = "xio.spawn",
+                    .unwanted = xiol_unwanted(L, state)};
+  return xiol_spawn_from(L, state, &how, 1);
 }
 
 const luaL_Reg xiol_task_functions[] = {{"current", l_current},

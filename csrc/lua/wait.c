@@ -170,7 +170,8 @@ static int finish_pause(lua_State *L, int status, lua_KContext context) {
 
 static int l_checkpoint(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
-  xiol_task *task = xiol_enter(L, state, "xio.checkpoint");
+  xiol_task *task = xiol_enter_quick(L, state, "xio.checkpoint");
+  if (xio_task_is_alone(&task->core) && xio_task_spend(&task->core)) return 0;
   xio_task_pause(&task->core);
   return xiol_yield(L, (lua_KContext)state, finish_pause);
 }
@@ -224,6 +225,7 @@ static int l_check(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = xiol_running(L, state, "xio.check");
   xiol_look_at_clock(task);
+  if (XIO_UNLIKELY(task->watches != 0)) xiol_watch_checkpoint(task);
   if (task->core.wait.scope->effective) return xiol_raise_cancelled(L, state, task);
   return 0;
 }

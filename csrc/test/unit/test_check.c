@@ -62,7 +62,7 @@ static void fill(void) {
   ctask_spawn(&world, host, 0);
   ctask_spawn(&world, scoped, 0);
   for (int i = 0; i < 3; i++) {
-    xio_sched_turn(&world.loop->queue, 64);
+    xio_sched_turn(&world.loop->queue, 64, false);
     assert_holds(world.loop);
   }
   has.child = &world.tasks[5]->core;
@@ -228,7 +228,7 @@ static void sees_a_daemon_that_is_left_alone(void **state) {
                                      CTASK_END};
   begin_world(&world);
   ctask_spawn(&world, nothing, 0);
-  xio_sched_turn(&world.loop->queue, 64);
+  xio_sched_turn(&world.loop->queue, 64, false);
   assert_holds(world.loop);
   xio_task *daemon = xio_group_next_child(&world.loop->root, NULL);
   daemon->own.source = XIO_SOURCE_NONE;

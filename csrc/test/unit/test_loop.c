@@ -223,7 +223,7 @@ static void closing_abandons_tasks_in_every_state(void **state) {
   ctask_spawn(&world, failed, 0);
   ctask_spawn(&world, joining, 0);
   for (int i = 0; i < 3; i++) {
-    xio_sched_turn(&world.loop->queue, 64);
+    xio_sched_turn(&world.loop->queue, 64, false);
     assert_holds(world.loop);
   }
   ctask_spawn(&world, sleeper, 0); /* ready, and never run */
@@ -235,7 +235,7 @@ static void closing_in_the_middle_of_a_batch_is_fine(void **state) {
   (void)state;
   begin_world(&world);
   for (int i = 0; i < 6; i++) ctask_spawn(&world, sleeper, 0);
-  assert_int_equal(xio_sched_turn(&world.loop->queue, 3), 3);
+  assert_int_equal(xio_sched_turn(&world.loop->queue, 3, false), 3);
   assert_holds(world.loop);
   end_world(&world);
 }

@@ -15,14 +15,14 @@ static void turn_takes_what_is_ready_when_it_begins(void **state) {
   (void)state;
   begin_world(&world);
   xio_runqueue *queue = &world.loop->queue;
-  assert_int_equal(xio_sched_turn(queue, 64), 0);
+  assert_int_equal(xio_sched_turn(queue, 64, false), 0);
   for (int i = 0; i < 3; i++) ctask_spawn(&world, two_pauses, 0);
-  assert_int_equal(xio_sched_turn(queue, 64), 3);
+  assert_int_equal(xio_sched_turn(queue, 64, false), 3);
   ASSERT_NOTES(&world, 1, 1, 1);
-  assert_int_equal(xio_sched_turn(queue, 64), 3);
+  assert_int_equal(xio_sched_turn(queue, 64, false), 3);
   ASSERT_NOTES(&world, 1, 1, 1, 2, 2, 2);
-  assert_int_equal(xio_sched_turn(queue, 64), 3);
-  assert_int_equal(xio_sched_turn(queue, 64), 0);
+  assert_int_equal(xio_sched_turn(queue, 64, false), 3);
+  assert_int_equal(xio_sched_turn(queue, 64, false), 0);
   assert_int_equal(queue->resumes, 9);
   assert_null(queue->running);
   end_world(&world);
@@ -34,14 +34,34 @@ static void unfinished_batch_goes_before_what_came_later(void **state) {
   begin_world(&world);
   xio_runqueue *queue = &world.loop->queue;
   for (int i = 0; i < 3; i++) ctask_spawn(&world, two_pauses, 0);
-  assert_int_equal(xio_sched_turn(queue, 2), 2);
+  assert_int_equal(xio_sched_turn(queue, 2, false), 2);
   ctask_spawn(&world, late, 0);
   assert_holds(world.loop);
-  assert_int_equal(xio_sched_turn(queue, 64), 1); /* the rest of the batch, no more */
+  /* the rest of the batch, no more */
+  assert_int_equal(xio_sched_turn(queue, 64, false), 1);
   ASSERT_NOTES(&world, 1, 1, 1);
-  assert_int_equal(xio_sched_turn(queue, 64), 4);
+  assert_int_equal(xio_sched_turn(queue, 64, false), 4);
   ASSERT_NOTES(&world, 1, 1, 1, 2, 2, 9, 2);
   run_world(&world);
+  end_world(&world);
+}
+
+static void turns_chain_where_no_timer_is_armed(void **state) {
+  (void)state;
+  static const ctask_op sleeper[] = {CTASK_SLEEP(1000), CTASK_END};
+  begin_world(&world);
+  xio_runqueue *queue = &world.loop->queue;
+  for (int i = 0; i < 3; i++) ctask_spawn(&world, two_pauses, 0);
+  assert_int_equal(xio_sched_turn(queue, 4, true), 4);
+  ASSERT_NOTES(&world, 1, 1, 1, 2);
+  ctask_spawn(&world, sleeper, 0);
+  assert_int_equal(xio_sched_turn(queue, 2, true), 2);
+  assert_holds(world.loop);
+  /* the next turn: it arms a timer, after which the turn ends as any other */
+  assert_int_equal(xio_sched_turn(queue, 64, true), 4);
+  assert_int_equal(queue->resumes, 10);
+  run_world(&world);
+  ASSERT_NOTES(&world, 1, 1, 1, 2, 2, 2, 3, 3, 3);
   end_world(&world);
 }
 
@@ -53,7 +73,7 @@ static void task_cancelled_in_the_batch_runs_in_its_turn(void **state) {
   begin_world(&world);
   ctask_spawn(&world, canceller, 0);
   ctask_spawn(&world, victim, 1);
-  assert_int_equal(xio_sched_turn(&world.loop->queue, 64), 2);
+  assert_int_equal(xio_sched_turn(&world.loop->queue, 64, false), 2);
   ASSERT_NOTES(&world, 1, 2);
   run_world(&world);
   ASSERT_NOTES(&world, 1, 2);
@@ -100,7 +120,7 @@ static void seed_decides_the_order_and_stays_fair(void **state) {
 }
 
 static void take_a_turn(ctask *self) {
-  xio_sched_turn(&self->world->loop->queue, 1);
+  xio_sched_turn(&self->world->loop->queue, 1, false);
 }
 
 static void turns_never_nest(void **state) {
@@ -126,6 +146,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(turn_takes_what_is_ready_when_it_begins),
       cmocka_unit_test(unfinished_batch_goes_before_what_came_later),
+      cmocka_unit_test(turns_chain_where_no_timer_is_armed),
       cmocka_unit_test(task_cancelled_in_the_batch_runs_in_its_turn),
       cmocka_unit_test(seed_decides_the_order_and_stays_fair),
       cmocka_unit_test(turns_never_nest),

@@ -81,7 +81,7 @@ static void cancelled_it_leaves_nothing(void **state) {
   spawn(&plain, 0);
   spawn(&cushioned, 30);
   ctask_spawn(&world, busy, 0);
-  xio_sched_turn(&world.loop->queue, 64);
+  xio_sched_turn(&world.loop->queue, 64, false);
   assert_holds(world.loop);
   xio_scope_cancel(&plain.task.own, XIO_SOURCE_CANCEL);
   xio_scope_cancel(&cushioned.task.own, XIO_SOURCE_CANCEL);
@@ -111,7 +111,7 @@ static void loop_may_be_closed_meanwhile(void **state) {
   begin_world(&world);
   spawn(&plain, 0);
   spawn(&cushioned, 30);
-  xio_sched_turn(&world.loop->queue, 64);
+  xio_sched_turn(&world.loop->queue, 64, false);
   end_world(&world);
 }
 

@@ -1,0 +1,269 @@
+/* spawn: making a Lua function a task.
+ *
+ * A live task is a struct from the state's free list. What its first run needs waits on
+ * an idle coroutine, in the task's handle, or, without handle and arguments, where body.c
+ * keeps it. Until everything that needs memory is done nothing has been spawned. Not
+ * here: the handles (task.c), and running (coroutine.c). Loop's thread. */
+#include <string.h>
+
+#include "binding.h"
+
+enum { SOURCES_MAX = 512, PLACES_ALIKE = 64, PLACES_SKIPPED = 250 };
+
+/* -- memory -------------------------------------------------------------------------- */
+
+/* Makes sure that the free list is not empty. */
+static void reserve_task(lua_State *L, xiol_state *state) {
+  if (XIO_LIKELY(state->free_tasks != NULL)) return;
+  xiol_task *task = xio_alloc_new(&state->alloc, sizeof *task);
+  if (task == NULL) xiol_raise_memory(L);
+  xio_task_init(&task->core, NULL, &xiol_task_ops);
+  state->free_tasks = task;
+}
+
+static xiol_task *take_task(xiol_state *state) {
+  xiol_task *task = state->free_tasks;
+  state->free_tasks = task->next_free;
+  state->live.tasks++;
+  return task;
+}
+
+void xiol_task_free(xiol_state *state, xiol_task *task) {
+  if (task->handle != NULL) task->handle->task = NULL;
+  lua_State *co = task->coroutine.thread;
+  if (task->body != 0) xiol_body_drop(state, task->body);
+  if (task->slot != 0) {
+    if (co != NULL && !task->escaped) {
+      xiol_let_go(co, state, XIOL_BASE_ANCHORS, task->slot);
+    } else if (lua_checkstack(state->main, 4)) {
+      xiol_unanchor(state->main, state, task->slot);
+    }
+  }
+  if (co != NULL) xiol_return_coroutine(state, task->coroutine, !task->escaped);
+  task->next_free = state->free_tasks;
+  state->free_tasks = task;
+  state->live.tasks--;
+}
+
+/* -- spawning ------------------------------------------------------------------------ */
+
+/* The state's copy of a chunk's short name; NULL when memory or room for names is out. */
+static const char *keep_source(xiol_state *state, const char *name) {
+  for (xiol_source_file **at = &state->sources; *at != NULL; at = &(*at)->next) {
+    xiol_source_file *file = *at;
+    if (strcmp(file->name, name) != 0) continue;
+    *at = file->next;
+    file->next = state->sources;
+    state->sources = file;
+    return file->name;
+  }
+  if (state->source_count == SOURCES_MAX) return NULL;
+  xiol_source_file *file = xio_alloc_new(&state->alloc, sizeof *file);
+  if (file == NULL) return NULL;
+  memcpy(file->name, name, strlen(name) + 1);
+  file->next = state->sources;
+  state->sources = file;
+  state->source_count++;
+  return file->name;
+}
+
+void xiol_find_place(lua_State *L, xiol_state *state, int level, const char **place,
+                     int *line) {
+  lua_Debug ar;
+  *place = NULL;
+  for (; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline <= 0) continue;
+    if (state->lua_prefix != NULL &&
+        strncmp(ar.source, state->lua_prefix, state->lua_prefix_length) == 0) {
+      continue;
+    }
+    *place = keep_source(state, ar.short_src);
+    *line = ar.currentline;
+    return;
+  }
+}
+
+/* Reads {name=, daemon=} at `index`, and puts the name, or nil, in its place. */
+static void read_options(lua_State *L, xiol_spawn *how, int index) {
+  static const char *const allowed[] = {"name", "daemon", NULL};
+  xiol_check_fields(L, index, allowed, how->function);
+  xiol_check_option_string(L, index, "name", how->function);
+  how->daemon = xiol_option_boolean(L, index, "daemon", false, how->function);
+  lua_getfield(L, index, "name");
+  lua_replace(L, index);
+}
+
+/* The values from `index` on wait in the handle at the top for a coroutine. */
+static void keep_waiting(lua_State *L, int index, int count) {
+  for (int i = 0; i < count; i++) {
+    lua_pushvalue(L, index + i);
+    lua_setiuservalue(L, -2, XIOL_TASK_WAITING + i);
+  }
+}
+
+/* The task whose handle is at the top gets the task-local values of the running one. */
+static void inherit_context(lua_State *L, xiol_state *state) {
+  xiol_runtime *runtime = state->runtime;
+  if (runtime == NULL || runtime->loop->queue.running == NULL) return;
+  int handle = lua_gettop(L);
+  luaL_checkstack(L, 6, NULL);
+  xiol_push_ref(L, state, XIOL_REF_CONTEXTS);
+  lua_pushvalue(L, handle);
+  xiol_push_task(L, xiol_task_of(runtime->loop->queue.running));
+  if (lua_rawget(L, handle + 1) != LUA_TNIL) lua_rawset(L, handle + 1);
+  lua_settop(L, handle);
+}
+
+/* Whether there is an idle coroutine, on which so many arguments surely find room. */
+static inline bool finds_idle(const xiol_state *state, int count) {
+  return state->pooled > 0 && count <= XIOL_ARGUMENTS_SURE;
+}
+
+/* Gives the task an idle coroutine, with the function and arguments at the top, which
+ * leave the stack. */
+static void move_arguments(lua_State *L, xiol_task *task, int count) {
+  task->coroutine = xiol_take_coroutine(task->runtime->state);
+  lua_State *co = task->coroutine.thread;
+  lua_pushvalue(co, XIOL_BASE_MAIN);
+  lua_pushvalue(co, XIOL_BASE_HANDLER);
+  lua_pushvalue(L, -1 - count);
+  lua_insert(L, -2 - count);
+  lua_xmove(L, co, count + 2);
+}
+
+/* Fills in a task that is about to be spawned. */
+static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int arguments) {
+  xio_task_renew(&task->core, &runtime->loop->queue);
+  task->runtime = runtime;
+  task->handle = NULL;
+  task->coroutine.thread = NULL;
+  task->slot = slot;
+  task->body = 0;
+  task->arguments = arguments;
+  task->results = 0;
+  task->outcome = XIO_OUTCOME_NONE;
+  task->atomic = 0;
+  task->begun = false;
+  task->escaped = false;
+  task->misnested = false;
+  task->watches = 0;
+  task->core.ops = &xiol_task_ops;
+}
+
+/* Notes where the task is spawned. To look costs as much as half a spawn: after many
+ * spawns into one group from one line, the next ones are taken to come from there too,
+ * and only every so often it is looked again. */
+static void note_place(lua_State *L, xiol_state *state, xiol_task *task,
+                       const xio_group *group) {
+  task->place = NULL;
+  task->place_near = false;
+  if (task->runtime->no_places) return;
+  bool alike = state->spawned.group == group && state->spawned.same >= PLACES_ALIKE;
+  if (alike && ++state->spawned.skipped < PLACES_SKIPPED) {
+    task->place = state->spawned.place;
+    task->place_line = state->spawned.line;
+    task->place_near = true;
+    return;
+  }
+  state->spawned.skipped = 0;
+  xiol_find_place(L, state, 1, &task->place, &task->place_line);
+  if (state->spawned.group == group && state->spawned.place == task->place &&
+      state->spawned.line == task->place_line) {
+    state->spawned.same++;
+    return;
+  }
+  state->spawned.group = group;
+  state->spawned.place = task->place;
+  state->spawned.line = task->place_line;
+  state->spawned.same = 0;
+}
+
+/* Lets the task, which is filled in, run. */
+static void begin_task(lua_State *L, xiol_state *state, xiol_task *task,
+                       const xiol_spawn *how) {
+  note_place(L, state, task, how->group);
+  if (how->starter != NULL) {
+    xio_start_begin(how->starter, how->group, &task->core, how->daemon);
+  } else {
+    xio_group_spawn(how->group, &task->core, (xio_spawn_opts){.daemon = how->daemon});
+  }
+}
+
+/* Spawns the function at the top without a handle, or, where there are arguments, with
+ * them into an idle coroutine. Runs no finalizer. */
+static int spawn_bare(lua_State *L, xiol_state *state, const xiol_spawn *how, int count) {
+  reserve_task(L, state);
+  uint64_t body = count == 0 ? xiol_body_put(L, state) : 0;
+  /* nothing below can fail */
+  xiol_task *task = take_task(state);
+  init_task(task, how->runtime, 0, count);
+  task->body = body;
+  if (count != 0) move_arguments(L, task, count);
+  begin_task(L, state, task, how);
+  return 0;
+}
+
+/* Spawns the function at `function`, with the arguments above it. `name` is where its
+ * name is; 0: none is given. */
+static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *how,
+                             int function, int name) {
+  int count = lua_gettop(L) - function;
+  bool idle = count != 0 && finds_idle(state, count);
+  luaL_checkstack(L, 8, NULL);
+  int waiting = idle ? 0 : count + (name != 0 ? 1 : 0);
+  if (how->group->host != NULL) {
+    xiol_push_task(L, xiol_task_of(how->group->host));
+  } else {
+    lua_pushnil(L);
+  }
+  int parent = lua_gettop(L);
+  xiol_task_handle *handle = xiol_push_handle(L, state, waiting);
+  if (XIO_UNLIKELY(idle && state->pooled == 0)) { /* a finalizer took the last one */
+    idle = false;
+    waiting = count + (name != 0 ? 1 : 0);
+    lua_pop(L, 1);
+    handle = xiol_push_handle(L, state, waiting);
+  }
+  reserve_task(L, state); /* nothing from here on runs a finalizer */
+  lua_pushvalue(L, name != 0 ? name : function);
+  lua_setiuservalue(L, -2, XIOL_TASK_NAME);
+  lua_pushvalue(L, parent);
+  lua_setiuservalue(L, -2, XIOL_TASK_PARENT);
+  if (waiting != 0) keep_waiting(L, name != 0 ? function : function + 1, waiting);
+  if (XIO_UNLIKELY(state->any_context)) inherit_context(L, state);
+  lua_replace(L, parent);
+  lua_pushvalue(L, parent);
+  int slot = xiol_anchor(L, state);
+  /* nothing below can fail */
+  xiol_task *task = take_task(state);
+  init_task(task, how->runtime, slot, count);
+  xiol_link_handle(task, handle);
+  if (idle) {
+    lua_insert(L, function);
+    move_arguments(L, task, count);
+  }
+  begin_task(L, state, task, how);
+  return 1;
+}
+
+int xiol_spawn_from(lua_State *L, xiol_state *state, const xiol_spawn *how, int first) {
+  if (XIO_LIKELY(lua_isfunction(L, first))) {
+    int count = lua_gettop(L) - first;
+    if (how->unwanted && !state->any_context &&
+        (count == 0 ? xiol_body_fits(state) : finds_idle(state, count))) {
+      return spawn_bare(L, state, how, count);
+    }
+    return spawn_with_handle(L, state, how, first, 0);
+  }
+  xiol_spawn with = *how;
+  int name = 0;
+  int function = first;
+  if (xiol_has_options(L, first)) {
+    read_options(L, &with, first);
+    if (!lua_isnil(L, first)) name = first;
+    function++;
+  }
+  xiol_check_callable(L, function, how->function);
+  return spawn_with_handle(L, state, &with, function, name);
+}
