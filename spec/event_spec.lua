@@ -32,6 +32,23 @@ describe("an event", function()
     end)
   end)
 
+  it("SYN-01 T1 wakes in the order of their coming", function()
+    run(function()
+      local event, order = xio.event(), {}
+      xio.group(function(group)
+        for i = 1, 4 do
+          group:spawn(function()
+            event:wait()
+            order[#order + 1] = i
+          end)
+        end
+        xio.checkpoint()
+        event:set()
+      end)
+      assert.same({ 1, 2, 3, 4 }, order)
+    end)
+  end)
+
   it("SYN-01 is a checkpoint also where it is set", function()
     run(function()
       local event = xio.event()

@@ -118,6 +118,17 @@ describe("a future", function()
 end)
 
 describe("future:await", function()
+  it("T9 starves nobody where it is settled", function()
+    run(function()
+      local future, others = xio.future(), 0
+      future:set("result")
+      xio.group(function(group)
+        group:spawn(function() others = others + 1 end)
+        while others == 0 do assert.equal("result", future:await()) end
+      end)
+    end)
+  end)
+
   it("is a checkpoint also where it is settled", function()
     run(function()
       local future, scope = xio.future(), xio.new_scope()

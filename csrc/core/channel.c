@@ -2,8 +2,14 @@
 #include "channel.h"
 
 const xio_wait_ops xio_channel_send_ops = {.verb = "send", .abort = xio_wait_abort_plain};
-const xio_wait_ops xio_channel_receive_ops = {.verb = "recv",
-                                              .abort = xio_wait_abort_plain};
+/* The owner has carried the item already. */
+static int forgo_receive(xio_wait *wait) {
+  (void)wait;
+  return XIO_EBUSY;
+}
+
+const xio_wait_ops xio_channel_receive_ops = {
+    .verb = "recv", .abort = xio_wait_abort_plain, .forgo = forgo_receive};
 
 void xio_channel_init(xio_channel *channel, uint32_t capacity, bool lossy) {
   XIO_ASSERT(!lossy || capacity > 0);

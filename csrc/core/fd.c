@@ -319,6 +319,13 @@ int xio_fd_verify(xio_fd *fd) {
   return status == -EPERM ? XIO_OK : status;
 }
 
+static void queue(xio_fd_slot *slot, const xio_fd *owner, xio_fd_side side,
+                  xio_waiter *waiter) {
+  slot->waiting[side] = waiter;
+  slot->owner[side] = owner;
+  if (slot->poller->waiters++ == 0) uv_ref((uv_handle_t *)&slot->poller->handle);
+}
+
 /* The common part of both waits. `owner` may be NULL. */
 static int wait_on(xio_fd_slot *slot, const xio_fd *owner, xio_fd_side side,
                    xio_task *task, int64_t at) {
@@ -336,10 +343,24 @@ static int wait_on(xio_fd_slot *slot, const xio_fd *owner, xio_fd_side side,
   }
   /* nothing below can fail */
   xio_wait_park(wait, &wait_ops[side], slot);
-  slot->waiting[side] = &wait->self;
-  slot->owner[side] = owner;
-  if (slot->poller->waiters++ == 0) uv_ref((uv_handle_t *)&slot->poller->handle);
+  queue(slot, owner, side, &wait->self);
   return XIO_OK;
+}
+
+int xio_fd_await(xio_fd *fd, xio_fd_side side, xio_waiter *waiter) {
+  if (fd->poller == NULL) return XIO_ECLOSED;
+  xio_fd_slot *slot = fd->slot;
+  if (fd->generation != slot->generation) return XIO_EBADF;
+  if (slot->waiting[side] != NULL) return XIO_EBUSY;
+  int status = arm(slot, interests(slot) | interest(side));
+  if (fd->generation != slot->generation) return XIO_EBADF;
+  if (status == XIO_OK) queue(slot, fd, side, waiter);
+  return status;
+}
+
+void xio_fd_withdraw(xio_fd *fd, xio_fd_side side, const xio_waiter *waiter) {
+  if (fd->slot != NULL && fd->slot->waiting[side] == waiter)
+    remove_waiter(fd->slot, side);
 }
 
 int xio_fd_wait(xio_fd *fd, xio_fd_side side, xio_task *task, int64_t at) {
@@ -434,6 +455,17 @@ static size_t write_chunk(int number, const struct stat *about, size_t count) {
   return flags >= 0 && (flags & O_NONBLOCK) != 0 ? count : most;
 }
 
+int64_t xio_fd_write_pipe(int number, const void *bytes, size_t count) {
+  held_sigpipe held;
+  hold_sigpipe(&held);
+  ssize_t written = 0;
+  do {
+    written = write(number, bytes, count);
+  } while (written < 0 && errno == EINTR);
+  release_sigpipe(&held, written < 0);
+  return written >= 0 ? written : -errno;
+}
+
 static int64_t write_file(int number, const void *bytes, size_t count) {
   struct stat about;
   if (fstat(number, &about) != 0) return -errno;
@@ -444,11 +476,7 @@ static int64_t write_file(int number, const void *bytes, size_t count) {
     ssize_t written = write(number, bytes, count);
     return written >= 0 ? written : -errno;
   }
-  held_sigpipe held;
-  hold_sigpipe(&held);
-  ssize_t written = write(number, bytes, count);
-  release_sigpipe(&held, written < 0);
-  return written >= 0 ? written : -errno;
+  return xio_fd_write_pipe(number, bytes, count);
 }
 
 int64_t xio_fd_write(int number, const void *bytes, size_t count) {

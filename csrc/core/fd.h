@@ -57,6 +57,16 @@ int xio_fd_wait(xio_fd *fd, xio_fd_side side, xio_task *task, int64_t at) XIO_WA
 int xio_fd_wait_number(xio_loop *loop, int number, xio_fd_side side, xio_task *task,
                        int64_t at) XIO_WARN_UNUSED;
 
+/* Queues `waiter`, an entry of a parked wait that has several, for that side of `fd`.
+ * XIO_OK: it is queued, and will be completed with XIO_OK, or as xio_fd_wait says.
+ * XIO_EBUSY: the side has a waiter already. Else it is not queued: -EPERM, the side is
+ * always ready; or XIO_EBADF, XIO_ECLOSED or another status. May complete other waits for
+ * the number, also the one that `waiter` belongs to through another of its entries. */
+int xio_fd_await(xio_fd *fd, xio_fd_side side, xio_waiter *waiter) XIO_WARN_UNUSED;
+
+/* Takes `waiter` out where it is queued; `fd` is open, or is just being closed. */
+void xio_fd_withdraw(xio_fd *fd, xio_fd_side side, const xio_waiter *waiter);
+
 /* Whether a task waits for that side of `number` in this loop. */
 bool xio_fd_waited(const xio_loop *loop, int number, xio_fd_side side);
 
@@ -73,6 +83,9 @@ int64_t xio_fd_read(int number, void *bytes, size_t max) XIO_WARN_UNUSED;
  * system; a reader that is gone is EPIPE, and no SIGPIPE is raised. Does not block (see
  * fd.c for the one limit). */
 int64_t xio_fd_write(int number, const void *bytes, size_t count) XIO_WARN_UNUSED;
+
+/* The same on what is no socket and does not block. */
+int64_t xio_fd_write_pipe(int number, const void *bytes, size_t count) XIO_WARN_UNUSED;
 
 /* Makes the descriptor under `file` go on where `file` stands: writes what it has
  * buffered; `before` reading, moves the offset of a regular file back to where it was

@@ -1,7 +1,13 @@
 /* lock: see lock.h. */
 #include "lock.h"
 
-static const xio_wait_ops lock_ops = {.verb = "lock", .abort = xio_wait_abort_plain};
+/* The task has not seen what the lock protects. */
+static int forgo(xio_wait *wait) {
+  return xio_lock_release(wait->source, xio_task_of(wait));
+}
+
+static const xio_wait_ops lock_ops = {
+    .verb = "lock", .abort = xio_wait_abort_plain, .forgo = forgo};
 
 static int abort_never(xio_wait *wait) {
   (void)wait;

@@ -2,13 +2,14 @@
  *
  * Releasing hands it to the first waiter in the same step (no barging). A task knows the
  * locks that it owns; those that it has not released when it ends are broken for good:
- * whoever waits, or comes later, is told XIO_EOWNERDEAD, since what the lock protects was
- * left in an unknown state.
+ * whoever waits, or comes later, is told XIO_EOWNERDEAD, since what the lock protects
+ * was left in an unknown state. One that was only just handed to a task of a loop that
+ * ends is handed on instead.
  *
  * Invariants (xio_lock_valid, and of all locks of a task xio_lock_held_valid): a lock
- * with waiters has an owner; it is in the list `locks` of its owner and of nobody else; a
- * broken one has neither. A lock belongs to who embeds it; tasks of several loops of one
- * thread may use it. One thread. */
+ * with waiters has an owner; it is in the list `locks` of its owner and of nobody else;
+ * a broken one has neither. A lock belongs to who embeds it; tasks of several loops of
+ * one thread may use it. One thread. */
 #ifndef XIO_CORE_LOCK_H
 #define XIO_CORE_LOCK_H
 

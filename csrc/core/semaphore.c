@@ -1,8 +1,12 @@
 /* semaphore: see semaphore.h. */
 #include "semaphore.h"
 
-static const xio_wait_ops semaphore_ops = {.verb = "semaphore",
-                                           .abort = xio_wait_abort_plain};
+int xio_semaphore_forgo(xio_wait *wait) {
+  return xio_semaphore_release(wait->source);
+}
+
+static const xio_wait_ops semaphore_ops = {
+    .verb = "semaphore", .abort = xio_wait_abort_plain, .forgo = xio_semaphore_forgo};
 
 void xio_semaphore_init(xio_semaphore *semaphore, int64_t total, int64_t max,
                         const xio_wait_ops *ops) {

@@ -1,11 +1,12 @@
 /* semaphore: permits that tasks take and give back.
  *
- * `total` permits exist, `held` of them are out; `held` is negative where more were given
- * back than taken, as by who uses it for signals. Whoever gives one back hands it to the
- * first waiter in the same step, so that nobody can come between (no barging); a waiter
- * that was handed one has it, whatever cancels it afterwards. Who holds what is not known
- * here: that is for the owner of the object to say (a limiter, csrc/lua/limiter.c).
- * `total` may be lowered below `held`; what is given back then pays the debt first.
+ * `total` permits exist, `held` of them are out; `held` is negative where more were
+ * given back than taken, as by who uses it for signals. Whoever gives one back hands it
+ * to the first waiter in the same step, so that nobody can come between (no barging); a
+ * waiter that was handed one has it, whatever cancels it afterwards; where its loop ends
+ * before it has run, it is given back. Who holds what is not known here: that is for the
+ * owner of the object to say (a limiter, csrc/lua/limiter.c). `total` may be lowered
+ * below `held`; what is given back then pays the debt first.
  *
  * Invariants (xio_semaphore_valid): nobody waits while held < total; total - held, which
  * is how many are free, is at most max. A semaphore belongs to who embeds it; tasks of
@@ -25,7 +26,8 @@ typedef struct xio_semaphore {
   int64_t max;             /* free permits that there may be at once */
 } xio_semaphore;
 
-/* `total` free permits, of which there may be up to `max`. `ops` as in xio_event_init. */
+/* `total` free permits, of which there may be up to `max`. `ops` as in xio_event_init;
+ * their forgo is xio_semaphore_forgo. */
 void xio_semaphore_init(xio_semaphore *semaphore, int64_t total, int64_t max,
                         const xio_wait_ops *ops);
 
@@ -42,6 +44,9 @@ void xio_semaphore_wait(xio_semaphore *semaphore, xio_task *task);
 
 /* Gives a permit back. XIO_EINVAL: `max` are free already; nothing has changed. */
 int xio_semaphore_release(xio_semaphore *semaphore) XIO_WARN_UNUSED;
+
+/* Gives back the permit that a wait was handed whose task will not have it. */
+int xio_semaphore_forgo(xio_wait *wait) XIO_WARN_UNUSED;
 
 /* From now on `total` permits exist; free ones go to waiters at once. */
 void xio_semaphore_set_total(xio_semaphore *semaphore, int64_t total);

@@ -109,6 +109,12 @@ static int l_census(lua_State *L) {
   set_integer(L, "groups", state->live.groups);
   set_integer(L, "loops", state->live.loops);
   set_integer(L, "fds", state->live.fds);
+  set_integer(L, "streams", state->live.streams);
+  set_integer(L, "listeners", state->live.listeners);
+  set_integer(L, "signals", state->live.signals);
+  set_integer(L, "processes", state->live.processes);
+  set_integer(L, "files", state->live.files);
+  set_integer(L, "udps", state->live.udps);
   set_integer(L, "slots",
               state->slot_count - state->free_count - (state->generator_stack != 0) -
                   (lua_Integer)state->pooled);

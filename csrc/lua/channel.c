@@ -191,8 +191,7 @@ static int end_tostring(lua_State *L) {
 
 /* -- operations -------------------------------------------------------------------- */
 
-/* The end of `kind` at 1. This and the next are quick ways to what xiol_check and
- * xiol_enter do. */
+/* The end of `kind` at 1: a quick way to what xiol_check does. */
 static inline xiol_channel_end *check_kind(lua_State *L, const xiol_kind *kind,
                                            const char *function) {
   xiol_channel_end *end = lua_touserdata(L, 1);
@@ -200,15 +199,6 @@ static inline xiol_channel_end *check_kind(lua_State *L, const xiol_kind *kind,
     return end;
   }
   return xiol_check(L, 1, kind, function);
-}
-
-static inline xiol_task *enter(lua_State *L, xiol_state *state, const char *function) {
-  const xiol_runtime *runtime = state->runtime;
-  if (XIO_LIKELY(runtime != NULL && L == state->top && state->waitable)) {
-    xiol_task *task = xiol_task_of(runtime->loop->queue.running);
-    if (XIO_LIKELY(task->atomic == 0 && lua_isyieldable(L))) return task;
-  }
-  return xiol_enter(L, state, function);
 }
 
 /* The sender at 1, with the value to send at 2. */
@@ -237,7 +227,7 @@ static int sender_send(lua_State *L) {
   xiol_channel_end *end = check_sender(L, function);
   xiol_channel *channel = end->channel;
   lua_KContext context = (lua_KContext)channel->state;
-  xiol_task *task = enter(L, channel->state, function);
+  xiol_task *task = xiol_enter_quick(L, channel->state, function);
   xiol_channel_reserve(L, channel, 1);
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, context, finish_send);
   int status = XIO_ECLOSED;
@@ -297,7 +287,7 @@ static int receiver_recv(lua_State *L) {
   xiol_channel_end *end = check_receiver(L, function);
   xiol_channel *channel = end->channel;
   lua_KContext context = (lua_KContext)channel->state;
-  xiol_task *task = enter(L, channel->state, function);
+  xiol_task *task = xiol_enter_quick(L, channel->state, function);
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, context, finish_recv);
   int status = XIO_ECLOSED;
   if (XIO_LIKELY(end->open)) status = xiol_channel_receive(L, channel, 1);

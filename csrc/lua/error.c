@@ -1,13 +1,13 @@
 /* error: raised values on their way through tasks, groups and scopes.
  *
  * A raised value stays the very same value. What is known of its latest raise is kept
- * beside it in a record {traceback=, spawned=, suppressed=}: for tables and other objects
- * in a table with weak keys, for strings and the like in a ring of the last 64. The
- * message handler, which every boundary of xio uses, makes the record at the place of the
- * raise. Where an error meets another while it unwinds (from a <close> handler), the
- * boundary that it is on its way to knows by its `unwinding` slot: a cancellation never
- * replaces it, and whatever it replaces is kept as suppressed. Texts are put together in
- * Lua (lua/xio/error.lua). Loop's thread. */
+ * beside it in a record {traceback=, spawned=, suppressed=}: for tables and other
+ * objects in a table with weak keys, for strings and the like in a ring of the last 64,
+ * each once. The message handler, which every boundary of xio uses, makes the record at
+ * the place of the raise. Where an error meets another while it unwinds (from a <close>
+ * handler), the boundary that it is on its way to knows by its `unwinding` slot: a
+ * cancellation never replaces it, and whatever it replaces is kept as suppressed. Texts
+ * are put together in Lua (lua/xio/error.lua). Loop's thread. */
 #include <string.h>
 
 #include "binding.h"
@@ -22,25 +22,30 @@ static bool is_object(lua_State *L, int index) {
          type == LUA_TTHREAD;
 }
 
+/* The place of the value at `index`, which is no object, in the ring at the top; or
+ * RECENT_MAX. */
+static uint32_t find_recent(lua_State *L, xiol_state *state, int index) {
+  for (uint32_t back = 1; back <= RECENT_MAX; back++) {
+    uint32_t at = (state->recent_next + RECENT_MAX - back) % RECENT_MAX;
+    bool none = lua_rawgeti(L, -1, 2 * (lua_Integer)at + 1) == LUA_TNIL;
+    bool same = lua_rawequal(L, -1, index) != 0;
+    lua_pop(L, 1);
+    if (none) break;
+    if (same) return at;
+  }
+  return RECENT_MAX;
+}
+
 /* Pushes the record of a value that is no object, or nil. */
 static void push_recent(lua_State *L, xiol_state *state, int index) {
   xiol_push_ref(L, state, XIOL_REF_RECENT);
-  for (uint32_t back = 1; back <= RECENT_MAX; back++) {
-    uint32_t at = (state->recent_next + RECENT_MAX - back) % RECENT_MAX;
-    if (lua_rawgeti(L, -1, 2 * (lua_Integer)at + 1) == LUA_TNIL) {
-      lua_pop(L, 1);
-      break;
-    }
-    bool same = lua_rawequal(L, -1, index) != 0;
-    lua_pop(L, 1);
-    if (same) {
-      lua_rawgeti(L, -1, 2 * (lua_Integer)at + 2);
-      lua_remove(L, -2);
-      return;
-    }
+  uint32_t at = find_recent(L, state, index);
+  if (at != RECENT_MAX) {
+    lua_rawgeti(L, -1, 2 * (lua_Integer)at + 2);
+  } else {
+    lua_pushnil(L);
   }
-  lua_pop(L, 1);
-  lua_pushnil(L);
+  lua_remove(L, -2);
 }
 
 void xiol_push_trace(lua_State *L, xiol_state *state, int index) {
@@ -53,6 +58,19 @@ void xiol_push_trace(lua_State *L, xiol_state *state, int index) {
   lua_pushvalue(L, index);
   lua_rawget(L, -2);
   lua_remove(L, -2);
+}
+
+/* Moves what is in place `from` of the ring at the top to `to`, whose record is out of
+ * date and would keep what it suppressed alive, for nobody. A place that was never used
+ * is passed on as one without a record. */
+static void fill_recent(lua_State *L, uint32_t to, uint32_t from) {
+  if (lua_rawgeti(L, -1, 2 * (lua_Integer)from + 1) == LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, NULL);
+  }
+  lua_rawseti(L, -2, 2 * (lua_Integer)to + 1);
+  lua_rawgeti(L, -1, 2 * (lua_Integer)from + 2);
+  lua_rawseti(L, -2, 2 * (lua_Integer)to + 2);
 }
 
 /* Pushes a fresh record for the value at `index`, in place of an older one. */
@@ -68,6 +86,8 @@ static void push_new_record(lua_State *L, xiol_state *state, int index) {
   }
   xiol_push_ref(L, state, XIOL_REF_RECENT);
   uint32_t at = state->recent_next;
+  uint32_t older = find_recent(L, state, index);
+  if (older != RECENT_MAX && older != at) fill_recent(L, older, at);
   lua_pushvalue(L, index);
   lua_rawseti(L, -2, 2 * (lua_Integer)at + 1);
   lua_pushvalue(L, -2);

@@ -6,13 +6,14 @@
  * number has become another file; closing twice, and collecting, are harmless.
  *
  * Bytes are read into a block of the state's and become a string in the same step, so
- * that no wait, and so no cancellation, can come between; only a memory error for that
- * string loses them. Loop's thread. Not here: lines, buffers, and files that we
+ * that no wait, and so no cancellation, can come between. Only a memory error for that
+ * string loses them: a number is nobody in whose buffer they could wait, as those of a
+ * stream do. Loop's thread. Not here: lines, buffers, and files that we
  * opened. */
 #include <string.h>
 
-#include "../core/fd.h"
-#include "binding.h"
+#include "fd.h"
+#include "read.h"
 
 enum { READ_DEFAULT = 64 * 1024, READ_MAX = 1024 * 1024, WRITE_MAX = 64 * 1024 };
 
@@ -30,27 +31,6 @@ static bool is_open(const xiol_fd *box) {
 }
 
 /* -- errors -------------------------------------------------------------------------- */
-
-int xiol_push_refusal(lua_State *L, xiol_state *state, int status, const char *op,
-                      int number) {
-  char name[32];
-  char text[96];
-  const char *code = xio_status_name(status);
-  if (code == NULL) code = uv_err_name_r(status, name, sizeof name);
-  const char *message = status == XIO_ECLOSED ? "closed"
-                        : status == XIO_ETIMEDOUT
-                            ? "timed out"
-                            : uv_strerror_r(status, text, sizeof text);
-  lua_pushnil(L);
-  lua_pushfstring(L, "%s: %s (%s)", op, message, code);
-  xiol_push_error(L, state, code, op);
-  if (number >= 0) {
-    lua_pushinteger(L, number);
-    lua_setfield(L, -2, "fd");
-  }
-  lua_pushstring(L, code);
-  return 3;
-}
 
 static int raise_busy(lua_State *L, const char *function, xio_fd_side side, int number) {
   return xiol_fail(L, "%s: another task is waiting to %s descriptor %d already", function,
@@ -123,14 +103,15 @@ static bool may_try(xiol_task *task) {
 
 /* -- reading ------------------------------------------------------------------------- */
 
-/* Makes the block at least `size` bytes. Raises: nothing has changed. */
-static void grow_scratch(lua_State *L, xiol_state *state, size_t size) {
-  if (state->scratch_size >= size) return;
+char *xiol_scratch(lua_State *L, xiol_state *state, size_t size) {
+  if (XIO_UNLIKELY(state->unread != NULL)) xiol_keep_unread(L, state);
+  if (XIO_LIKELY(state->scratch_size >= size)) return state->scratch;
   char *block = state->alloc.resize(state->alloc.context, state->scratch,
                                     state->scratch_size, size);
   if (block == NULL) xiol_raise_memory(L);
   state->scratch = block;
   state->scratch_size = size;
+  return block;
 }
 
 void xiol_close_fd(xiol_state *state) {
@@ -151,14 +132,14 @@ static int try_read(lua_State *L, xiol_state *state, xiol_task *task) {
   check_free(L, task, &from, XIO_FD_READ, function);
   lua_Integer max = lua_tointeger(L, 2);
   size_t size = max < READ_MAX ? (size_t)max : READ_MAX;
-  grow_scratch(L, state, size);
+  char *block = xiol_scratch(L, state, size);
   if (from.file != NULL) { /* where it can be sought, go on where it was read to */
     status = xio_fd_flush(from.file, XIO_FD_READ);
     if (status != XIO_OK) return xiol_push_refusal(L, state, status, "read", from.number);
   }
-  int64_t count = xio_fd_read(from.number, state->scratch, size);
+  int64_t count = xio_fd_read(from.number, block, size);
   if (count > 0) {
-    lua_pushlstring(L, state->scratch, (size_t)count);
+    lua_pushlstring(L, block, (size_t)count);
     return 1;
   }
   if (count == XIO_EOF) {
@@ -186,14 +167,43 @@ static int finish_read(lua_State *L, int status, lua_KContext context) {
   return try_read(L, state, task);
 }
 
+/* -- streams ------------------------------------------------------------------------- */
+
+/* Whether the value at 1 is a stream: what has methods of its own to read and write. */
+static bool is_stream(lua_State *L) {
+  return xiol_test(L, 1, &xiol_kind_stream) != NULL ||
+         xiol_test(L, 1, &xiol_kind_file) != NULL || lua_istable(L, 1);
+}
+
+static int finish_method(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  if (context != 0 && !lua_isnil(L, 3)) lua_pushinteger(L, (lua_Integer)lua_rawlen(L, 2));
+  return context != 0 && !lua_isnil(L, 3) ? 1 : lua_gettop(L) - 2;
+}
+
+/* Calls the stream's method on the value at 2. `counts`: what it writes, it tells. */
+static int call_method(lua_State *L, const char *method, const char *function,
+                       bool counts) {
+  lua_settop(L, 2);
+  if (lua_getfield(L, 1, method) != LUA_TFUNCTION) {
+    xiol_type_error(L, function, 1, "file, stream or number of a descriptor");
+  }
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_callk(L, 2, LUA_MULTRET, counts, finish_method);
+  return finish_method(L, LUA_OK, counts);
+}
+
 /* read(f [, n]): waits for, and gives, 1 to n bytes (64 KiB; 1 MiB at most), nil at the
- * end; or nil, err, code. A checkpoint; cancelled, it has taken nothing. Of what an io
- * file has read ahead itself, only that of a regular file is seen: elsewhere use
+ * end; or nil, err, code. A checkpoint; cancelled, it has taken nothing; but what was
+ * read when there is no memory for its string is lost, unless f is a stream. Of what an
+ * io file has read ahead itself, only that of a regular file is seen: elsewhere use
  * setvbuf("no"), or one way of reading only. Closing an io file wakes nobody who waits to
  * read it. */
 static int l_read(lua_State *L) {
   static const char function[] = "xio.read";
   xiol_state *state = xiol_state_of(L);
+  if (is_stream(L)) return call_method(L, "recv", function, false);
   target from;
   get_target(L, 1, &from, function);
   lua_settop(L, 2);
@@ -282,6 +292,12 @@ static int finish_write(lua_State *L, int status, lua_KContext context) {
 
 static int begin_write(lua_State *L, const char *function, lua_KContext context) {
   xiol_state *state = xiol_state_of(L);
+  if (is_stream(L)) {
+    lua_settop(L, 2);
+    if (lua_type(L, 2) == LUA_TNUMBER) lua_tostring(L, 2);
+    if (!lua_isstring(L, 2)) xiol_type_error(L, function, 2, "string");
+    return call_method(L, "write", function, context == WRITE_SOME);
+  }
   target to;
   get_target(L, 1, &to, function);
   lua_settop(L, 2);
@@ -332,10 +348,9 @@ static int l_fd(lua_State *L) {
 static bool close_box(xiol_fd *box) {
   if (box == NULL || box->fd == NULL) return false;
   bool first = is_open(box);
-  xio_fd *fd = box->fd;
+  xio_fd_close(box->fd); /* a select that waits for both sides asks for it meanwhile */
   box->fd = NULL;
   box->state->live.fds--;
-  xio_fd_close(fd);
   return first;
 }
 
@@ -349,13 +364,29 @@ static int fd_gc(lua_State *L) {
   return 0;
 }
 
-static int finish_ready(lua_State *L, int status, lua_KContext side) {
-  xiol_state *state = xiol_state_of(L);
-  xiol_task *task = xiol_resumed(L, state);
-  status = task->core.wait.status;
-  xiol_check_cancelled(L, state, task, status);
-  xiol_fd *box = lua_touserdata(L, 1);
+void xiol_fd_check_free(lua_State *L, xiol_task *task, int index, xio_fd_side side,
+                        const char *function) {
+  xiol_fd *box = lua_touserdata(L, index);
+  const target from = {.number = box->number, .box = box};
+  if (is_open(box)) check_free(L, task, &from, side, function);
+}
+
+int xiol_fd_try(const void *box, xio_fd_side side) {
+  const xiol_fd *fd = box;
+  if (!is_open(fd)) return XIO_ECLOSED;
+  int status = xio_fd_verify(fd->fd);
+  return status == XIO_OK ? xio_fd_ready(fd->number, side) : status;
+}
+
+xio_fd *xiol_fd_core(const void *box) {
+  return ((const xiol_fd *)box)->fd;
+}
+
+int xiol_fd_push_ready(lua_State *L, xiol_state *state, int index, xio_fd_side side,
+                       int status) {
+  const xiol_fd *box = lua_touserdata(L, index);
   if (status == XIO_OK && !is_open(box)) status = XIO_ECLOSED; /* since it was woken */
+  if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status != XIO_OK) {
     const char *op = side == XIO_FD_READ ? "readable" : "writable";
     return xiol_push_refusal(L, state, status, op, box->number);
@@ -364,27 +395,31 @@ static int finish_ready(lua_State *L, int status, lua_KContext side) {
   return 1;
 }
 
+static int finish_ready(lua_State *L, int status, lua_KContext side) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  status = task->core.wait.status;
+  xiol_check_cancelled(L, state, task, status);
+  return xiol_fd_push_ready(L, state, 1, (xio_fd_side)side, status);
+}
+
 /* Tells at once where the side is ready, or begins to wait. */
 static int wait_ready(lua_State *L, xio_fd_side side, const char *function) {
-  const char *op = side == XIO_FD_READ ? "readable" : "writable";
   xiol_state *state = xiol_state_of(L);
   lua_settop(L, 2);
   xiol_fd *box = xiol_check(L, 1, &xiol_kind_fd, function);
   int64_t timeout = xiol_check_seconds(L, 2, true, function);
   xiol_task *task = xiol_enter(L, state, function);
-  if (!is_open(box)) return xiol_push_refusal(L, state, XIO_ECLOSED, op, box->number);
-  const target from = {.number = box->number, .box = box};
-  check_free(L, task, &from, side, function);
+  xiol_fd_check_free(L, task, 1, side, function);
+  if (!is_open(box)) return xiol_fd_push_ready(L, state, 1, side, XIO_ECLOSED);
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, side, finish_ready);
-  int status = xio_fd_verify(box->fd);
-  if (status == XIO_OK) status = xio_fd_ready(box->number, side);
+  int status = xiol_fd_try(box, side);
   if (status == XIO_OK) {
     if (!xio_task_spend(&task->core)) {
       xio_wait_reschedule(&task->core.wait, XIO_OK);
       return xiol_yield(L, side, finish_ready);
     }
-    lua_pushboolean(L, 1);
-    return 1;
+    return xiol_fd_push_ready(L, state, 1, side, XIO_OK);
   }
   if (status == XIO_EAGAIN) {
     xio_clock *clock = task->core.wait.queue->clock;
@@ -392,8 +427,7 @@ static int wait_ready(lua_State *L, xio_fd_side side, const char *function) {
     status = xio_fd_wait(box->fd, side, &task->core, at);
   }
   if (status == XIO_OK) return xiol_yield(L, side, finish_ready);
-  if (status == XIO_ENOMEM) xiol_raise_memory(L);
-  return xiol_push_refusal(L, state, status, op, box->number);
+  return xiol_fd_push_ready(L, state, 1, side, status);
 }
 
 static int fd_readable(lua_State *L) {
@@ -410,15 +444,6 @@ static int fd_fileno(lua_State *L) {
     return xiol_push_refusal(L, xiol_state_of(L), XIO_ECLOSED, "fileno", box->number);
   }
   lua_pushinteger(L, box->number);
-  return 1;
-}
-
-static int fd_index(lua_State *L) {
-  xiol_fd *box = xiol_check(L, 1, &xiol_kind_fd, "fd.__index");
-  lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(XIOL_METHODS));
-  if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING) return 1;
-  if (strcmp(lua_tostring(L, 2), "closed") == 0) lua_pushboolean(L, !is_open(box));
   return 1;
 }
 
@@ -441,7 +466,7 @@ void xiol_open_fd(lua_State *L, xiol_state *state) {
                                      {"fileno", fd_fileno},
                                      {NULL, NULL}};
   static const luaL_Reg closing[] = {{"__close", fd_gc}, {NULL, NULL}};
-  xiol_make_class(L, state, &xiol_kind_fd, methods, fd_index, fd_tostring, fd_gc);
+  xiol_make_class(L, state, &xiol_kind_fd, methods, NULL, fd_tostring, fd_gc);
   xiol_set_functions(L, state, closing);
   xiol_keep(L, state, XIOL_REF_FD);
 }

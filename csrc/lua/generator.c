@@ -338,7 +338,8 @@ static int l_yield(lua_State *L) {
   return lua_yield(L, lua_gettop(L));
 }
 
-/* close(co): a generator that waits gives its wait up first. */
+/* close(co): a generator that waits gives its wait up first; raises where that cannot be
+ * given up, since it cannot be withdrawn or has brought an item already. */
 static int l_close(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   lua_State *co = check_coroutine(L, "close");
@@ -348,13 +349,12 @@ static int l_close(lua_State *L) {
                      "cancel the task");
   }
   xiol_task *task = waiting_in(state, co);
-  if (task != NULL) {
-    xio_wait_abort(&task->core.wait);
-    if (task->core.wait.state == XIO_WAIT_PARKED) {
-      return xiol_fail(L,
-                       "coroutine.close: the coroutine waits in a task for something "
-                       "that cannot be withdrawn");
-    }
+  if (task != NULL && xio_wait_forgo(&task->core.wait) != XIO_OK) {
+    bool parked = task->core.wait.state == XIO_WAIT_PARKED;
+    return xiol_fail(L, "coroutine.close: the coroutine %s",
+                     parked
+                         ? "waits in a task for something that cannot be withdrawn"
+                         : "was handed an item, which would be lost: let it run first");
   }
   lua_settop(L, 1);
   xiol_push_ref(L, state, XIOL_REF_STOCK);

@@ -12,8 +12,8 @@
 
 static const xiol_kind xiol_kind_limiter = {"xio.Limiter"};
 
-static const xio_wait_ops limiter_ops = {.verb = "limiter",
-                                         .abort = xio_wait_abort_plain};
+static const xio_wait_ops limiter_ops = {
+    .verb = "limiter", .abort = xio_wait_abort_plain, .forgo = xio_semaphore_forgo};
 
 enum { LIMITER_BORROWERS = 1 };
 

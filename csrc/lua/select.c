@@ -1,24 +1,34 @@
 /* select: waiting for the first of several things, of which exactly one takes effect.
  *
- * Two phases. First each case is tried, in the order of the arguments, or in a random one
- * where the run is seeded; the first that need not wait takes effect, and that is all.
- * Else one wait is parked with an entry in the queue of each case: who completes an entry
- * has committed, and takes the others out in the same step (settle); a cancellation or
- * the time limit takes out all (abort). So no other case has an effect, or leaves a
- * trace.
+ * Two phases. First each case is tried, in the order of the arguments, or in a random
+ * one where the run is seeded; the first that need not wait takes effect, and that is
+ * all. Else one wait is parked with an entry in the queue of each case: who completes an
+ * entry has committed, and takes the others out in the same step (settle); a
+ * cancellation or the time limit takes out all (abort). So no other case has an effect,
+ * or leaves a trace.
  *
- * The entries are in a record from the state's list of idle ones: it leaves the list when
- * the wait is parked and is back once that was settled or aborted, also where the task is
- * never resumed; nothing is asked of it after that. What the cases need to live is on the
- * stack of the coroutine. The frame: [1 … n] the objects, then the values to send.
+ * The entries are in a record from the state's list of idle ones: it leaves the list
+ * when the wait is parked and is back once that was settled or aborted, also where the
+ * task is never resumed; nothing is asked of it after that. What the cases need to live
+ * is on the stack of the coroutine. The frame: [1 … n] the objects, then what belongs to
+ * senders and descriptors, in order: the value to send, the number of the side.
+ *
+ * Descriptors have one waiter for each side instead of a queue, and waiting for them may
+ * be refused by the system: they are queued last, when the wait is parked already, and a
+ * refusal completes it.
  *
  * A table whose metatable has __select stands for the case that this returns, called
  * with it before anything is tried. */
+#include <string.h>
+
 #include "../core/event.h"
 #include "channel.h"
+#include "fd.h"
 #include "sync.h"
 
 enum { CASES_FIRST = 8, CASES_MAX = 100000 };
+
+#define TAG_RECEIVER UINT32_MAX /* no place of a value, and no side */
 
 static const xiol_kind xiol_kind_after = {"xio.After"};
 
@@ -28,7 +38,7 @@ typedef struct select_after {
 } select_after;
 
 typedef struct select_case {
-  xio_waiter waiter; /* its tag: where the value to send is */
+  xio_waiter waiter; /* its tag: where the value to send is, the side, TAG_RECEIVER */
   const xiol_kind *kind;
   void *object;
 } select_case;
@@ -39,6 +49,7 @@ typedef struct xiol_select {
   int capacity;
   int count;
   int64_t limit_ns; /* the shortest xio.after; XIO_NEVER: none */
+  bool has_fds;
   select_case cases[];
 } xiol_select;
 
@@ -84,7 +95,8 @@ static const char function[] = "xio.select";
 
 static int refuse_case(lua_State *L, int index) {
   return xiol_type_error(L, function, index,
-                         "receiver, {sender, value}, event, future, task or xio.after");
+                         "receiver, {sender, value}, event, future, task, xio.fd or "
+                         "xio.after");
 }
 
 /* Puts what the metamethod __select of the object at `index` returns, which is a case,
@@ -97,23 +109,44 @@ static bool ask_object(lua_State *L, int index) {
   return true;
 }
 
-/* Puts the sender of {sender, value} at `index` in the place of the table, pushes the
- * value and makes room for it. */
-static void unpack_send(lua_State *L, int index) {
+/* Replaces the side that the pair at `index` names, at the top, by its number. */
+static void read_side(lua_State *L, int index) {
+  const char *side = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  bool reads = strcmp(side, "readable") == 0;
+  if (!reads && strcmp(side, "writable") != 0) {
+    xiol_arg_error(L, function, index,
+                   "{fd, \"readable\"} or {fd, \"writable\"} expected");
+  }
+  lua_pop(L, 1);
+  lua_pushinteger(L, reads ? XIO_FD_READ : XIO_FD_WRITE);
+}
+
+/* Puts the object of the pair at `index`, {sender, value} or {fd, side}, in the place of
+ * the table, and pushes the other, for which it makes room. */
+static void unpack_pair(lua_State *L, int index) {
   lua_rawgeti(L, index, 1);
   const xiol_channel_end *end = xiol_test(L, -1, &xiol_kind_sender);
-  if (end == NULL) {
+  if (end == NULL && xiol_test(L, -1, &xiol_kind_fd) == NULL) {
     lua_pop(L, 1);
     refuse_case(L, index);
     return;
   }
   lua_rawgeti(L, index, 2);
-  if (lua_isnil(L, -1)) {
+  if (end == NULL) {
+    read_side(L, index);
+  } else if (lua_isnil(L, -1)) {
     xiol_arg_error(L, function, index, "{sender, value} expected, the value is nil");
   }
   lua_insert(L, -2);
   lua_replace(L, index);
-  xiol_channel_reserve(L, end->channel, index);
+  if (end != NULL) xiol_channel_reserve(L, end->channel, index);
+}
+
+/* The kind of what is at `index`; NULL where it is nothing of ours. */
+static inline const xiol_kind *kind_at(lua_State *L, int index) {
+  void *object = lua_touserdata(L, index);
+  if (object == NULL || lua_rawlen(L, index) < sizeof(xiol_kind *)) return NULL;
+  return *(const xiol_kind **)object;
 }
 
 /* Everything that may collect garbage or run code of others, which may use what is waited
@@ -122,9 +155,17 @@ static void unpack_cases(lua_State *L, int count) {
   for (int i = 1; i <= count; i++) {
     if (XIO_UNLIKELY(lua_istable(L, i))) {
       luaL_checkstack(L, 8, "too many cases");
-      if (!ask_object(L, i)) unpack_send(L, i);
-    } else if (XIO_UNLIKELY(xiol_test(L, i, &xiol_kind_sender) != NULL)) {
+      if (!ask_object(L, i)) {
+        unpack_pair(L, i);
+        continue;
+      }
+    }
+    const xiol_kind *kind = kind_at(L, i);
+    if (XIO_UNLIKELY(kind == &xiol_kind_sender)) {
       xiol_arg_error(L, function, i, "a sender needs a value: {sender, value}");
+    } else if (XIO_UNLIKELY(kind == &xiol_kind_fd)) {
+      luaL_checkstack(L, 8, "too many cases");
+      lua_pushinteger(L, XIO_FD_READ);
     }
   }
 }
@@ -139,12 +180,8 @@ static void check_task(lua_State *L, const xiol_task *self, int index) {
 
 /* Fills in the case at `index`, or raises. */
 static void read_case(lua_State *L, xiol_task *self, select_case *one, int index) {
+  const xiol_kind *kind = kind_at(L, index);
   void *object = lua_touserdata(L, index);
-  if (object == NULL || lua_rawlen(L, index) < sizeof(xiol_kind *)) {
-    refuse_case(L, index);
-    return;
-  }
-  const xiol_kind *kind = *(const xiol_kind **)object;
   one->kind = kind;
   one->object = object;
   if (XIO_LIKELY(kind == &xiol_kind_receiver || kind == &xiol_kind_sender)) {
@@ -154,7 +191,7 @@ static void read_case(lua_State *L, xiol_task *self, select_case *one, int index
   } else if (kind == &xiol_kind_task) {
     check_task(L, self, index);
   } else if (kind != &xiol_kind_event && kind != &xiol_kind_future &&
-             kind != &xiol_kind_after) {
+             kind != &xiol_kind_after && kind != &xiol_kind_fd) {
     refuse_case(L, index);
   }
 }
@@ -165,14 +202,21 @@ static xiol_select *read_cases(lua_State *L, xiol_task *self, int count) {
   uint32_t value = (uint32_t)count;
   select->count = count;
   select->limit_ns = XIO_NEVER;
+  select->has_fds = false;
   for (int i = 0; i < count; i++) {
     select_case *one = &select->cases[i];
     read_case(L, self, one, i + 1);
+    one->waiter.tag = TAG_RECEIVER;
+    if (one->kind == &xiol_kind_receiver) continue;
     if (one->kind == &xiol_kind_sender) {
       one->waiter.tag = ++value;
     } else if (one->kind == &xiol_kind_after) {
       int64_t ns = ((const select_after *)one->object)->ns;
       if (ns < select->limit_ns) select->limit_ns = ns;
+    } else if (one->kind == &xiol_kind_fd) {
+      one->waiter.tag = (uint32_t)lua_tointeger(L, (int)++value);
+      xiol_fd_check_free(L, self, i + 1, (xio_fd_side)one->waiter.tag, function);
+      select->has_fds = true;
     }
   }
   return select;
@@ -188,6 +232,9 @@ static int try_case(lua_State *L, const select_case *one, int index) {
   if (one->kind == &xiol_kind_sender) {
     if (!end->open) return XIO_ECLOSED;
     return xiol_channel_send(L, end->channel, index, (int)one->waiter.tag);
+  }
+  if (one->kind == &xiol_kind_fd) {
+    return xiol_fd_try(one->object, (xio_fd_side)one->waiter.tag);
   }
   bool ready = false;
   if (one->kind == &xiol_kind_event) {
@@ -228,18 +275,29 @@ static int try_shuffled(lua_State *L, xiol_select *select, xio_random *random,
 
 /* -- waiting ----------------------------------------------------------------------- */
 
+static void withdraw_fds(xiol_select *select) {
+  for (int i = 0; i < select->count; i++) {
+    select_case *one = &select->cases[i];
+    xio_fd *fd = one->kind == &xiol_kind_fd ? xiol_fd_core(one->object) : NULL;
+    if (fd != NULL) xio_fd_withdraw(fd, (xio_fd_side)one->waiter.tag, &one->waiter);
+  }
+}
+
 static void withdraw(xiol_select *select) {
   for (int i = 0; i < select->count; i++) {
     xio_list_remove(&select->cases[i].waiter.link);
   }
+  if (XIO_UNLIKELY(select->has_fds)) withdraw_fds(select);
   release(select);
 }
 
-/* The number of the case that won goes to where it outlives the record. */
+/* The number of the case that won goes to where it outlives the record, as does its tag,
+ * which of a descriptor is the side. */
 static void settle_select(xio_wait *wait) {
   xiol_select *select = wait->source;
   select_case *won = XIO_CONTAINER_OF(wait->won, select_case, waiter);
   wait->self.tag = (uint32_t)(won - select->cases) + 1;
+  wait->self.mark = won->waiter.tag;
   withdraw(select);
 }
 
@@ -248,8 +306,31 @@ static int abort_select(xio_wait *wait) {
   return XIO_OK;
 }
 
-static const xio_wait_ops select_ops = {
-    .verb = "select", .abort = abort_select, .settle = settle_select};
+/* An item is on the stack of the coroutine; all else stays what it is. */
+static int forgo_select(xio_wait *wait) {
+  return wait->self.mark == TAG_RECEIVER ? XIO_EBUSY : XIO_OK;
+}
+
+static const xio_wait_ops select_ops = {.verb = "select",
+                                        .abort = abort_select,
+                                        .settle = settle_select,
+                                        .forgo = forgo_select};
+
+/* Queues the entries of descriptors. Where that is refused, or ready, the wait is
+ * completed, and the record is somebody else's. A side that an earlier case waits for
+ * needs no second entry: that one would come first. */
+static void link_fds(xiol_select *select, xio_wait *wait) {
+  for (int i = 0; wait->state == XIO_WAIT_PARKED && i < select->count; i++) {
+    select_case *one = &select->cases[i];
+    if (one->kind != &xiol_kind_fd) continue;
+    xio_fd_side side = (xio_fd_side)one->waiter.tag;
+    int status = xio_fd_await(xiol_fd_core(one->object), side, &one->waiter);
+    if (status == XIO_OK || status == XIO_EBUSY || wait->state != XIO_WAIT_PARKED) {
+      continue;
+    }
+    xio_waiter_complete(&one->waiter, status == -EPERM ? XIO_OK : status);
+  }
+}
 
 /* Queues the entry of a case that has to wait. */
 static void link_case(select_case *one, xio_wait *wait) {
@@ -300,13 +381,16 @@ static void park(lua_State *L, xiol_task *task, xiol_select *select) {
   task->parked = L;
   xio_wait_park(wait, &select_ops, select);
   for (int i = 0; i < select->count; i++) link_case(&select->cases[i], wait);
+  if (XIO_UNLIKELY(select->has_fds)) link_fds(select, wait);
 }
 
 /* -- results ----------------------------------------------------------------------- */
 
 /* Returns the number of the case that took effect with `status`, and what the operation
- * returns: for an item the `values` at the top. Raises what that raises. */
-static int deliver(lua_State *L, xiol_state *state, int number, int status, int values) {
+ * returns: for an item the `values` at the top; the mark of `wait` is the side of a
+ * descriptor. Raises what that raises. */
+static int deliver(lua_State *L, xiol_state *state, const xio_wait *wait, int number,
+                   int status, int values) {
   const xiol_kind *kind = *(const xiol_kind **)lua_touserdata(L, number);
   if (values == 0) {
     lua_settop(L, number); /* what comes is above it */
@@ -322,6 +406,9 @@ static int deliver(lua_State *L, xiol_state *state, int number, int status, int 
     } else if (kind == &xiol_kind_event) {
       lua_pushboolean(L, 1);
       values = 1;
+    } else if (kind == &xiol_kind_fd) {
+      xio_fd_side side = (xio_fd_side)wait->self.mark;
+      values = xiol_fd_push_ready(L, state, number, side, status);
     }
   }
   lua_pushinteger(L, number);
@@ -338,7 +425,7 @@ static int finish_select(lua_State *L, int status, lua_KContext context) {
   status = wait->status;
   xiol_check_cancelled(L, state, task, status);
   if (context < 0) {
-    return deliver(L, state, (int)(-context / 4), status, (int)(-context % 4));
+    return deliver(L, state, wait, (int)(-context / 4), status, (int)(-context % 4));
   }
   if (wait->won == NULL) {
     lua_pushinteger(L, find_limit(L, (int)context));
@@ -346,7 +433,7 @@ static int finish_select(lua_State *L, int status, lua_KContext context) {
   }
   int number = (int)wait->self.tag;
   bool item = status == XIO_OK && xiol_test(L, number, &xiol_kind_receiver) != NULL;
-  return deliver(L, state, number, status, item ? 1 : 0);
+  return deliver(L, state, wait, number, status, item ? 1 : 0);
 }
 
 /* Tries the cases of the record. The number of the one that took effect, or 0;
@@ -358,8 +445,10 @@ static int try_all(lua_State *L, xiol_task *task, xiol_select *select, int *stat
                    ? try_cases(L, select, status)
                    : try_shuffled(L, select, &queue->random, status);
   *values = 0;
-  if (number == 0 || *status != XIO_OK) return number;
+  if (number == 0) return 0;
   const select_case *one = &select->cases[number - 1];
+  task->core.wait.self.mark = one->waiter.tag;
+  if (*status != XIO_OK) return number;
   if (one->kind == &xiol_kind_receiver) {
     *values = xiol_channel_push_missed(L, ((xiol_channel_end *)one->object)->channel);
   }
@@ -379,12 +468,18 @@ static int finish_turn(lua_State *L, int status, lua_KContext context) {
   }
   xiol_select *select = read_cases(L, task, (int)context);
   int number = try_all(L, task, select, &status, &values);
-  if (number != 0) return deliver(L, state, number, status, values);
+  if (number != 0) {
+    return deliver(L, state, &task->core.wait, number, status, values);
+  }
   lua_pushinteger(L, find_limit(L, (int)context));
   return 1;
 }
 
-/* select(case, ...): the number of the case that took effect first, and its values. */
+/* select(case, ...): waits until one of the cases takes effect: a receiver, {sender,
+ * value}, an event, a future, a task, a box of xio.fd (that it is readable), {fd,
+ * "readable"}, {fd, "writable"}, xio.after(s). Returns its number, and what waiting for
+ * it alone would; raises what that would. Nothing happens by the others. A checkpoint;
+ * cancelled, it raises, and no case has taken effect. */
 static int l_select(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   int count = lua_gettop(L);
@@ -407,7 +502,7 @@ static int l_select(lua_State *L) {
     return xiol_yield(L, count, finish_select);
   }
   if (XIO_LIKELY(xio_task_spend(&task->core))) {
-    return deliver(L, state, number, status, values);
+    return deliver(L, state, &task->core.wait, number, status, values);
   }
   xio_wait_reschedule(&task->core.wait, status);
   return xiol_yield(L, -(lua_KContext)(number * 4 + values), finish_select);

@@ -1,5 +1,6 @@
 /* testing: what lua/xio/testing.lua stands on: settling, moving the virtual clock, and
- * seeing whether a task was suspended. Loop's thread. */
+ * watching a task for checkpoints. A task that is watched has other ops, so that the
+ * watch costs nothing where nobody does. Loop's thread. */
 #include "binding.h"
 
 static int finish_settle(lua_State *L, int status, lua_KContext context) {
@@ -51,21 +52,62 @@ static int l_jump(lua_State *L) {
   return 0;
 }
 
-/* resumes([budget]): how often the run has resumed a task: the same number twice means
- * that the caller was not suspended in between. Sets the budget of this turn, where one
- * is given: with 0 an operation that need not wait reschedules. Returns also the budget
- * before. */
-static int l_resumes(lua_State *L) {
+/* -- watching for checkpoints -------------------------------------------------------- */
+
+enum { WATCHES_MAX = UINT8_MAX };
+
+/* The depth of the innermost scope around what the task does whose shield hides outer
+ * cancellation; 0: none does. */
+static uint16_t hidden_at(const xiol_task *task) {
+  const xio_scope *scope = task->core.wait.scope;
+  while (scope->depth > 0 && !xio_scope_shielded(scope)) scope = scope->parent;
+  return scope->depth;
+}
+
+void xiol_watch_checkpoint(xiol_task *task) {
+  uint16_t depth = hidden_at(task);
+  if (depth < task->watch_least) task->watch_least = depth;
+}
+
+/* watch(): the running task is watched until unwatch, and its turn is over: what need
+ * not wait reschedules. Returns what unwatch wants: the depth of its scope, the budget
+ * that the turn had, and what an outer watch has noted. */
+static int l_watch(lua_State *L) {
   xiol_task *task = xiol_running(L, xiol_state_of(L), "xio.testing");
   xio_runqueue *queue = task->core.wait.queue;
-  lua_pushinteger(L, (lua_Integer)queue->resumes);
+  if (task->watches == WATCHES_MAX) {
+    return xiol_fail(L, "xio.testing: too many assertions in one another");
+  }
+  luaL_checkstack(L, 4, NULL);
+  lua_pushinteger(L, task->core.wait.scope->depth);
   lua_pushinteger(L, (lua_Integer)queue->budget);
-  if (!lua_isnoneornil(L, 1)) queue->budget = (uint32_t)luaL_checkinteger(L, 1);
+  lua_pushinteger(L, task->watch_least);
+  lua_pushboolean(L, task->watch_paused);
+  task->watches++;
+  task->watch_least = UINT16_MAX;
+  task->watch_paused = false;
+  task->core.ops = &xiol_watched_task_ops;
+  queue->budget = 0;
+  return 4;
+}
+
+/* unwatch(depth, budget, least, paused): ends the watch. Returns whether the task was
+ * suspended since, and whether a cancellation from outside would have been delivered. */
+static int l_unwatch(lua_State *L) {
+  xiol_task *task = xiol_running(L, xiol_state_of(L), "xio.testing");
+  uint16_t depth = (uint16_t)luaL_checkinteger(L, 1);
+  uint32_t budget = (uint32_t)luaL_checkinteger(L, 2);
+  uint16_t least = (uint16_t)luaL_checkinteger(L, 3);
+  bool paused = task->watch_paused;
+  lua_pushboolean(L, paused);
+  lua_pushboolean(L, task->watch_least <= depth);
+  if (least < task->watch_least) task->watch_least = least;
+  task->watch_paused = paused || lua_toboolean(L, 4) != 0;
+  if (--task->watches == 0) task->core.ops = &xiol_task_ops;
+  if (!paused) task->core.wait.queue->budget = budget;
   return 2;
 }
 
-const luaL_Reg xiol_testing_functions[] = {{"settle", l_settle},
-                                           {"next_timer", l_next_timer},
-                                           {"jump", l_jump},
-                                           {"resumes", l_resumes},
-                                           {NULL, NULL}};
+const luaL_Reg xiol_testing_functions[] = {
+    {"settle", l_settle}, {"next_timer", l_next_timer}, {"jump", l_jump},
+    {"watch", l_watch},   {"unwatch", l_unwatch},       {NULL, NULL}};

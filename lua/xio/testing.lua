@@ -42,43 +42,58 @@ end
 
 -- -- checkpoints ------------------------------------------------------------------------
 
+-- Ends the watch, also where an error ends f.
+local watch_type = {
+  __close = function(watch)
+    if watch.ended then return end
+    core.unwatch(table.unpack(watch))
+  end,
+}
+
 -- Calls f with the turn's budget spent, so that what need not wait reschedules all the same.
--- Returns whether the task was suspended, and the results.
+-- Returns whether the task was suspended, whether it could have been cancelled from outside,
+-- and the results.
 local function watch(f, ...)
-  local before, budget = core.resumes(0)
+  local watching <close> = setmetatable({ core.watch() }, watch_type)
   local results = table.pack(f(...))
-  local suspended = core.resumes() ~= before
-  if not suspended then core.resumes(budget) end
-  return suspended, results
+  watching.ended = true
+  local suspended, cancellable = core.unwatch(table.unpack(watching))
+  return suspended, cancellable, results
 end
 
 --- Calls `f(...)` and raises unless the task met a checkpoint in it: was suspended, or would
---- have been had it used up its turn.
+--- have been had it used up its turn, and could have been cancelled from outside.
 ---
---- Errors of `f` pass through. A function that checks cancellation and never suspends
---- (xio.check) is no checkpoint.
+--- Half a checkpoint is none: a function that checks cancellation and never suspends
+--- (xio.check), or one that suspends only under a shield. Both together make one. Errors of
+--- `f` pass through.
 ---@param f function
 ---@param ... any arguments for `f`
 ---@return any ... what `f` returns
 function testing.assert_checkpoints(f, ...)
-  argument.check_callable(f, 1, "xio.testing.assert_checkpoints")
-  core.enter("xio.testing.assert_checkpoints")
-  local suspended, results = watch(f, ...)
+  local name = "xio.testing.assert_checkpoints"
+  argument.check_callable(f, 1, name)
+  core.enter(name)
+  local suspended, cancellable, results = watch(f, ...)
   if not suspended then
-    argument.misuse("xio.testing.assert_checkpoints: no checkpoint was met")
+    argument.misuse(name .. ": no checkpoint was met"
+      .. (cancellable and ": cancellation was checked, but the task never suspended" or ""))
+  elseif not cancellable then
+    argument.misuse(name .. ": no checkpoint was met: the task was suspended, but only under a "
+      .. "shield")
   end
   return table.unpack(results, 1, results.n)
 end
 
 --- Calls `f(...)` and raises if the task met a checkpoint in it, also one at which it need
---- not wait. Errors of `f` pass through.
+--- not wait, or one under a shield. Errors of `f` pass through.
 ---@param f function
 ---@param ... any arguments for `f`
 ---@return any ... what `f` returns
 function testing.assert_no_checkpoints(f, ...)
   argument.check_callable(f, 1, "xio.testing.assert_no_checkpoints")
   core.enter("xio.testing.assert_no_checkpoints")
-  local suspended, results = watch(f, ...)
+  local suspended, _, results = watch(f, ...)
   if suspended then
     argument.misuse("xio.testing.assert_no_checkpoints: a checkpoint was met")
   end
@@ -166,9 +181,9 @@ local sequencer_type = { __name = "xio.Sequencer", __metatable = false, __call =
 ---
 --- `local _ <close> = sequencer(n)`: waits for point `n` to come, and lets the next one come
 --- at the end of the block. `sequencer(n, f, ...)` does so around a call of `f`, and returns
---- its results. Points count from 0; each is used once, which a second use raises. A
---- checkpoint. Cancelled while it waits, it raises, and the sequence is broken: all others
---- that wait, and all later uses, raise that.
+--- its results. Points count from 0; each is used once, which a second use raises. Such a
+--- call is a checkpoint. Cancelled while it waits, it raises, and the sequence is broken: all
+--- others that wait, and all later uses, raise that.
 ---@return fun(point: integer, f?: function, ...: any): any
 function testing.sequencer()
   local sequencer = { points = {}, claimed = {}, broken = false }
@@ -244,9 +259,26 @@ function testing.busted(options)
   end)
 end
 
---- A pair of connected streams in memory: see xio.memory_stream.
+--- Makes two streams in memory that are connected to each other, with the methods of all streams.
+--- They may be made outside of a run. `options.capacity`: how many bytes one end may be ahead of
+--- the other, in each direction; 65536 by default.
+---@param options? {capacity?: integer}
+---@return xio.MemoryStream
+---@return xio.MemoryStream
 function testing.pair(options)
   return require("xio.memory_stream").pair(options)
+end
+
+--- Checks that the streams that `make` gives do what every stream of xio does.
+---
+--- `make()` returns two streams that are connected to each other; it is called for each check, and
+--- what it gives is closed. `only`, the name of a check, runs that alone. Raises what the first
+--- failing check says. A checkpoint.
+---@param make fun(): any, any
+---@param only? string
+---@return string[] names of the checks that were run
+function testing.check_stream(make, only)
+  return require("xio.check_stream").check_stream(make, only)
 end
 
 return testing
