@@ -24,19 +24,7 @@ static void on_grace_over(xio_timer *timer) {
   xio_scope_lift_all(&signals->loop->root.scope);
 }
 
-/* The process ends as if nobody had listened. */
-static void end_process(int signum) {
-  struct sigaction action = {.sa_handler = SIG_DFL};
-  (void)sigemptyset(&action.sa_mask);
-  (void)sigaction(signum, &action, NULL);
-  (void)raise(signum);
-}
-
-enum { SIGNALS_TO_END = 3 };
-
-static void on_signal(uv_signal_t *handle, int signum) {
-  xio_signal_watch *watch = handle->data;
-  xio_signals *signals = watch->owner;
+static void deliver(xio_signals *signals, int signum) {
   xio_scope *root = &signals->loop->root.scope;
   signals->count++;
   if (signals->count == 1) {
@@ -50,45 +38,27 @@ static void on_signal(uv_signal_t *handle, int signum) {
   } else if (signals->count == 2) {
     xio_scope_lift_all(root);
   } else {
-    end_process(signum);
+    xio_hook_end_process(signum);
   }
 }
 
-/* What runs in signal context: how many signals came since a loop began to listen, and
- * libuv's handler. */
-static volatile sig_atomic_t signals_seen;
-static void (*volatile uv_handler)(int);
-
-static void count_signal(int signum) {
-  if (signals_seen < SIGNALS_TO_END) signals_seen++;
-  if (signals_seen == SIGNALS_TO_END) end_process(signum);
-  void (*handler)(int) = uv_handler;
-  if (handler != NULL) handler(signum);
+static xio_signal_watch *watch_of(xio_hook *hook) {
+  return XIO_CONTAINER_OF(hook, xio_signal_watch, hook);
 }
 
-/* Puts count_signal before libuv's handler. */
-static void count_first(int signum) {
-  struct sigaction action;
-  sigaction(signum, NULL, &action);
-  if ((action.sa_flags & SA_SIGINFO) != 0 || action.sa_handler == count_signal) return;
-  uv_handler = action.sa_handler;
-  action.sa_handler = count_signal;
-  sigaction(signum, &action, NULL);
+static void on_signal(xio_hook *hook) {
+  if (xio_hook_other(hook, false) != NULL) return; /* a task has taken it over */
+  deliver(watch_of(hook)->owner, hook->signum);
 }
 
-static int start(xio_signal_watch *watch) {
-  if (!watch->wanted || watch->started) return XIO_OK;
-  int status = uv_signal_start(&watch->handle, on_signal, watch->signum);
-  watch->started = status == 0;
-  if (watch->started) count_first(watch->signum);
-  signals_seen = 0;
-  return status;
-}
-
-static void stop(xio_signal_watch *watch) {
-  if (!watch->started) return;
-  uv_signal_stop(&watch->handle); /* cannot fail; leaves the default disposition */
-  watch->started = false;
+bool xio_signals_deliver(xio_loop *loop, int signum) {
+  for (xio_list *node = loop->hooks.next; node != &loop->hooks; node = node->next) {
+    xio_hook *hook = XIO_CONTAINER_OF(node, xio_hook, link);
+    if (!hook->counts || hook->signum != signum || !hook->wanted) continue;
+    deliver(watch_of(hook)->owner, signum);
+    return true;
+  }
+  return false;
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -103,21 +73,19 @@ static void on_closed(uv_handle_t *handle) {
   xio_loop_handle_closed(loop);
 }
 
-/* Whether `outer` listens for the same signal now. */
-static bool outer_listens(const xio_signals *outer, int which) {
-  return outer != NULL && outer->watches[which].started;
-}
-
-static void init_watch(xio_signals *signals, int which, int signum, bool always,
-                       const xio_signals *outer) {
+static int open_watch(xio_signals *signals, int which, int signum, bool always,
+                      const xio_signals *outer) {
   xio_signal_watch *watch = &signals->watches[which];
+  bool is_outers = outer != NULL && outer->watches[which].hook.wanted;
+  int status = xio_hook_init(&watch->hook, signals->loop, signum, on_signal);
+  if (status != XIO_OK) return status;
   watch->owner = signals;
-  watch->signum = signum;
-  sigaction(signum, NULL, &watch->found);
-  watch->found_ours = outer_listens(outer, which);
-  bool is_default =
-      (watch->found.sa_flags & SA_SIGINFO) == 0 && watch->found.sa_handler == SIG_DFL;
-  watch->wanted = always || ((is_default || watch->found_ours) && on_main_thread());
+  watch->takes =
+      always || ((is_outers || xio_hook_is_default(signum)) && on_main_thread());
+  watch->hook.counts = true;
+  watch->hook.handle.data = watch;
+  signals->open_handles++;
+  return watch->takes ? xio_hook_start(&watch->hook) : XIO_OK;
 }
 
 int xio_signals_open(xio_signals **out, xio_loop *loop, int64_t grace_ns, bool always,
@@ -135,15 +103,7 @@ int xio_signals_open(xio_signals **out, xio_loop *loop, int64_t grace_ns, bool a
   }
   loop->own_timers++;
   for (int i = 0; i < XIO_SIGNALS && status == XIO_OK; i++) {
-    xio_signal_watch *watch = &signals->watches[i];
-    init_watch(signals, i, signums[i], always, outer);
-    status = uv_signal_init(loop->uv, &watch->handle);
-    if (status != 0) break;
-    watch->handle.data = watch;
-    uv_unref((uv_handle_t *)&watch->handle);
-    signals->open_handles++;
-    xio_loop_handle_opened(loop);
-    status = start(watch);
+    status = open_watch(signals, i, signums[i], always, outer);
   }
   if (status != XIO_OK) {
     xio_signals_close(signals);
@@ -154,12 +114,14 @@ int xio_signals_open(xio_signals **out, xio_loop *loop, int64_t grace_ns, bool a
 }
 
 void xio_signals_pause(xio_signals *signals) {
-  for (int i = 0; i < XIO_SIGNALS; i++) stop(&signals->watches[i]);
+  for (int i = 0; i < XIO_SIGNALS; i++) xio_hook_stop(&signals->watches[i].hook);
 }
 
 void xio_signals_resume(xio_signals *signals) {
   for (int i = 0; i < XIO_SIGNALS; i++) {
-    int status = start(&signals->watches[i]);
+    xio_signal_watch *watch = &signals->watches[i];
+    if (!watch->takes) continue;
+    int status = xio_hook_start(&watch->hook);
     (void)status; /* it could be started before, and needs nothing new */
   }
 }
@@ -174,10 +136,6 @@ void xio_signals_close(xio_signals *signals) {
     return;
   }
   for (int i = 0, open = signals->open_handles; i < open; i++) {
-    xio_signal_watch *watch = &signals->watches[i];
-    bool was_wanted = watch->wanted;
-    stop(watch);
-    if (was_wanted && !watch->found_ours) sigaction(watch->signum, &watch->found, NULL);
-    uv_close((uv_handle_t *)&watch->handle, on_closed);
+    xio_hook_close(&signals->watches[i].hook, on_closed);
   }
 }

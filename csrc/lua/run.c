@@ -149,12 +149,8 @@ static driving begin_driving(lua_State *L, xiol_runtime *runtime) {
   driving before = {state->runtime, state->top, state->waitable};
   runtime->driver = L;
   runtime->outer = state->runtime;
-  if (runtime->signals != NULL) {
-    xio_signals_resume(runtime->signals);
-    for (xiol_runtime *outer = runtime->outer; outer != NULL; outer = outer->outer) {
-      if (outer->signals != NULL) xio_signals_pause(outer->signals);
-    }
-  }
+  xio_hook_enter(runtime->loop, runtime->outer != NULL ? runtime->outer->loop : NULL);
+  if (runtime->signals != NULL) xio_signals_resume(runtime->signals);
   state->runtime = runtime;
   state->top = NULL;
   return before;
@@ -162,12 +158,8 @@ static driving begin_driving(lua_State *L, xiol_runtime *runtime) {
 
 static void end_driving(xiol_runtime *runtime, driving before) {
   xiol_state *state = runtime->state;
+  xio_hook_leave(runtime->loop);
   if (runtime->signals != NULL) {
-    for (xiol_runtime *outer = runtime->outer; outer != NULL; outer = outer->outer) {
-      if (outer->signals == NULL) continue;
-      xio_signals_resume(outer->signals); /* the nearest one only */
-      break;
-    }
     xio_loop_poll(runtime->loop); /* a last signal is not lost */
     xio_signals_pause(runtime->signals);
   }
@@ -278,10 +270,11 @@ static xiol_task *spawn_main(lua_State *L, xiol_runtime *runtime, int first,
     lua_setfield(L, -2, "name");
     lua_insert(L, first);
   }
-  xiol_task *task = xiol_spawn_from(L, runtime->state, how, first);
+  xiol_spawn_from(L, runtime->state, &how, first);
+  xiol_task_handle *handle = lua_touserdata(L, -1);
   lua_copy(L, -1, first);
   lua_settop(L, first);
-  return task;
+  return handle->task;
 }
 
 /* Pushes an xio.Interrupted and returns true where a signal ended the main task, whose
