@@ -1,0 +1,178 @@
+--- serve: a task for each connection that a listener accepts.
+--
+-- The caller's task accepts. The handlers' group belongs to a task of its own, so that a
+-- shield can keep it, for a while, from the cancellation that ends the accepting. Loop's
+-- thread.
+
+local core = require "xio.core"
+local argument = require "xio.argument"
+
+local module = {}
+
+local RETRY = 0.1 -- seconds until accepting is tried again where something was used up
+
+-- What is used up now, and may be there again later.
+local USED_UP = { EMFILE = true, ENFILE = true, ENOBUFS = true, ENOMEM = true }
+
+-- The connection was gone before it was accepted: Linux tells what happened to it.
+local PASSING = {
+  ECONNABORTED = true, EPROTO = true, ENOPROTOOPT = true, ENETDOWN = true, ENONET = true,
+  EHOSTDOWN = true, EHOSTUNREACH = true, ENETUNREACH = true, EOPNOTSUPP = true, EPERM = true,
+  EINTR = true,
+}
+
+local OPTIONS <const> = { limit = true, grace = true, on_error = true, group = true }
+
+-- One handler has ended.
+local leaving = {
+  __close = function(place)
+    place.server.active = place.server.active - 1
+    place.server.left:set()
+  end,
+}
+
+local function handle(server, connection)
+  local _place <close> = setmetatable({ server = server }, leaving)
+  local _connection <close> = connection
+  if not server.on_error then
+    server.handler(connection)
+    return
+  end
+  local ok, err = core.pcall(server.handler, connection)
+  if not ok then server.on_error(err, connection) end
+end
+
+-- Gives `connection` to a handler; where none can be started any more, closes it.
+local function start(server, connection)
+  local ok, err = pcall(server.handlers.spawn, server.handlers, { name = "connection" }, handle,
+    server, connection)
+  if ok then
+    server.active = server.active + 1
+    return
+  end
+  connection:close()
+  core.rethrow(err)
+end
+
+-- Waits until there is a place for one more. False: the listener was closed meanwhile, which
+-- is looked for now and then.
+local function wait_for_place(server)
+  while server.active >= server.limit do
+    if not server.listener:fileno() then return false end
+    server.left:clear()
+    server.left:wait(RETRY)
+  end
+  return true
+end
+
+local function accept_all(server)
+  local warned = false
+  while wait_for_place(server) do
+    local connection, err, code = server.listener:accept()
+    if connection then
+      warned = false
+      start(server, connection)
+    elseif code == "ECLOSED" then
+      break
+    elseif USED_UP[code] then
+      if not warned then
+        warn("xio.net.serve: ", tostring(err), "; trying again every 0.1 s")
+      end
+      warned = true
+      core.sleep(RETRY)
+    elseif not PASSING[code] then
+      return nil, err, code
+    else
+      core.checkpoint()
+    end
+  end
+  return true
+end
+
+-- The task that the handlers belong to: they have a while more once accepting is over.
+local function hold(server)
+  core.scope({ shield = server.grace ~= nil, name = "serve" }, function(scope)
+    core.group(function(group)
+      server.handlers = group
+      server.ready:set()
+      server.over:wait()
+      if server.grace then scope.deadline = core.now() + server.grace end
+    end)
+  end)
+end
+
+local ending = {
+  __close = function(guard) guard.server.over:set() end,
+}
+
+local function run(group, server)
+  local _over <close> = setmetatable({ server = server }, ending)
+  if not server.handlers then
+    -- not started with start: that would wait for the shield where it is cancelled
+    group:spawn({ name = "serve" }, hold, server)
+    server.ready:wait()
+  end
+  return accept_all(server)
+end
+
+local function check(options)
+  argument.check_options(options, OPTIONS, 3, "xio.net.serve")
+  local limit, grace = options.limit, options.grace
+  if limit ~= nil and limit ~= math.huge and (math.type(limit) ~= "integer" or limit < 1) then
+    argument.misuse("bad argument #3 to 'xio.net.serve' (option 'limit': integer of at least 1 "
+      .. "expected, got " .. tostring(limit) .. ")")
+  end
+  if grace ~= nil and (type(grace) ~= "number" or grace ~= grace) then
+    argument.misuse("bad argument #3 to 'xio.net.serve' (option 'grace': number of seconds "
+      .. "expected, got " .. tostring(grace) .. ")")
+  end
+  if options.on_error ~= nil and not argument.callable(options.on_error) then
+    argument.misuse("bad argument #3 to 'xio.net.serve' (option 'on_error': function expected, "
+      .. "got " .. type(options.on_error) .. ")")
+  end
+end
+
+---@class xio.ServeOptions
+---@field limit? integer handlers at once; further connections wait in the listener's backlog
+---@field grace? number seconds that running handlers have once no more is accepted
+---@field on_error? fun(err: any, connection: xio.Stream) told what a handler raised
+---@field group? xio.Group where handlers run; serve then does not wait for them
+
+--- Accepts connections and runs `handler(connection)` for each, in a task of its own, until
+--- `listener` is closed. The connection is closed at the handler's end, in whatever way it
+--- ends.
+---
+--- An error of a handler goes to `on_error`, and serving goes on; without `on_error` it is an
+--- error of a child: it cancels the other handlers and is raised. Where descriptors or memory
+--- are used up, accepting is tried again every 0.1 s, and warn() says so once; connections
+--- that were gone before they were accepted are passed over.
+---
+--- To stop in good order, close the listener: nothing more is accepted, running handlers
+--- are waited for, at most `grace` seconds, then cancelled. A checkpoint. Cancelled, it stops
+--- accepting and cancels the handlers: at once, or where `grace` is given after that many
+--- seconds, through which a shield keeps the handlers; it returns or raises when all have
+--- ended. The listener stays the caller's.
+---@param listener xio.Listener
+---@param handler fun(connection: xio.Stream)
+---@param options? xio.ServeOptions
+---@return true? served the listener was closed
+---@return xio.Error? err accepting failed
+---@return string? code
+function module.serve(listener, handler, options)
+  local kind = type(listener)
+  if (kind ~= "userdata" and kind ~= "table") or not listener.accept then
+    argument.fail(1, "xio.net.serve", "listener", listener)
+  end
+  argument.check_callable(handler, 2, "xio.net.serve")
+  options = options or {}
+  check(options)
+  core.enter("xio.net.serve")
+  local server = {
+    listener = listener, handler = handler, handlers = options.group, active = 0,
+    limit = options.limit or math.huge, grace = options.grace, on_error = options.on_error,
+    left = core.event(), ready = core.event(), over = core.event(),
+  }
+  return core.group(run, server)
+end
+
+return module
