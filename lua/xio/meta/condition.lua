@@ -1,0 +1,59 @@
+---@meta
+--- Conditions: waiting, with a lock given up meanwhile, until another task says that something
+--- has changed.
+
+---@class xio
+local xio = {}
+
+--- Makes a condition on `lock`, or on a lock of its own.
+---@param lock? xio.Lock
+---@return xio.Condition
+function xio.condition(lock) end
+
+---@class xio.Condition
+---@field lock xio.Lock
+---@field locked boolean of the lock
+---@field owner? xio.Task of the lock
+local Condition = {}
+
+--- Releases the lock, which the running task owns, and waits to be notified. Whichever way it
+--- ends, the task owns the lock again, after a cancellation too. Raises where it does not own
+--- the lock. A checkpoint; cancelled before it is notified, it raises.
+---@param timeout? number seconds
+---@return true? notified
+---@return xio.Error? err
+---@return string? code "ETIMEDOUT"
+function Condition:wait(timeout) end
+
+--- Lets the first `count` who wait go on, in order, once they have the lock. Raises where this
+--- task does not own the lock. Never waits.
+---@param count? integer 1 by default
+---@return integer notified how many these are
+function Condition:notify(count) end
+
+--- The same for all who wait.
+---@return integer notified
+function Condition:notify_all() end
+
+--- Acquires the lock: as of the lock, but returns the condition, whose `<close>` releases it. A
+--- checkpoint.
+---@return xio.Condition self
+function Condition:acquire() end
+
+--- As of the lock; never waits.
+---@return boolean acquired
+function Condition:try_acquire() end
+
+--- Releases the lock. Raises where this task does not own it.
+function Condition:release() end
+
+--- Acquires the lock, calls `f(...)`, releases it on every way out, and returns what `f`
+--- returns. A checkpoint.
+---@param f fun(...: any): any
+---@param ... any
+---@return any ...
+function Condition:with(f, ...) end
+
+--- How many tasks wait to be notified, and how many own the lock.
+---@return {waiting: integer, held: integer}
+function Condition:stats() end

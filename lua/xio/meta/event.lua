@@ -1,0 +1,33 @@
+---@meta
+--- Events: a flag that tasks wait for.
+
+---@class xio
+local xio = {}
+
+--- Makes an event that is not set. May be made outside of a run and used in several.
+---@return xio.Event
+function xio.event() end
+
+--- A flag. The object itself is true, as all objects are: ask `is_set`.
+---@class xio.Event
+local Event = {}
+
+--- Sets it, and wakes all who wait. Harmless where it is set. May be called anywhere.
+function Event:set() end
+
+--- Clears it; whoever was woken stays so. May be called anywhere.
+function Event:clear() end
+
+--- Whether it is set.
+---@return boolean
+function Event:is_set() end
+
+--- Waits until it is set. True, also where it has been cleared since; false when the time is
+--- over. A checkpoint; cancelled, it raises.
+---@param timeout? number seconds; 0 is one turn
+---@return boolean set
+function Event:wait(timeout) end
+
+--- How many tasks wait.
+---@return {waiting: integer}
+function Event:stats() end

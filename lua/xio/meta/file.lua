@@ -1,0 +1,74 @@
+---@meta
+--- Open files, made by xio.fs.open.
+
+--- A file, which has a position where it stands. Failures are nil, an xio.Error with `op` and
+--- `path`, and its code. Closed by `<close>` too; collected open, it is closed with a warning.
+--- It belongs to the run in which it was opened. One task may read and one may write at a time.
+---@class xio.File: xio.Reader
+local File = {}
+
+--- Writes strings and numbers, all of them: where the file stands, or at its end where it was
+--- opened for appending. A checkpoint; cancelled, it raises and has written nothing, or the
+--- file is broken for writing from then on ("ECANCELED"), and `stats` tells how much went out.
+--- Up to 1 MiB goes out whole or not at all.
+---@param ... string|number
+---@return xio.File? self
+---@return xio.Error? err
+---@return string? code "ENOSPC", "EBADF" where it is not open for writing, "ECLOSED",
+--- "ECANCELED" …
+---@return integer? part bytes that are out
+function File:write(...) end
+
+--- Moves as `seek` of `io` files does. "end" is a checkpoint; cancelled, it raises and has not
+--- moved.
+---@param whence? "set"|"cur"|"end" from the beginning, from where the file stands (the
+--- default), or from its end
+---@param offset? integer bytes (0)
+---@return integer? position in bytes from the beginning
+---@return xio.Error? err
+---@return string? code "ESPIPE" where there are no places, "EINVAL", "ECLOSED"
+function File:seek(whence, offset) end
+
+--- Waits until all that was written is on the disk. A checkpoint; cancelled, it raises, or
+--- returns where it could not be withdrawn.
+---@param data_only? boolean leave out what is not needed to read it again, as times
+---@return xio.File? self
+---@return xio.Error? err
+---@return string? code
+function File:sync(data_only) end
+
+--- What the system knows of the file. A checkpoint; cancelled, it raises.
+---@return xio.Stat? stat
+---@return xio.Error? err
+---@return string? code
+function File:stat() end
+
+--- Cuts the file, or fills it with zeros, to `size` bytes. It stands where it stood. A
+--- checkpoint; cancelled, it raises and has changed nothing.
+---@param size? integer bytes; by default as many as stand before where it stands
+---@return xio.File? self
+---@return xio.Error? err
+---@return string? code
+function File:truncate(size) end
+
+--- Does nothing, since nothing that is written is kept back; see `sync`.
+---@return xio.File? self
+---@return xio.Error? err
+---@return string? code "ECLOSED"
+function File:flush() end
+
+--- Closes the file, and wakes who waits with the code "ECLOSED". What is at work in a thread
+--- ends first. Never waits.
+---@return boolean first whether it was open
+function File:close() end
+
+--- The number of the descriptor, which stays the file's.
+---@return integer? number
+---@return xio.Error? err
+---@return string? code "ECLOSED"
+function File:fileno() end
+
+--- How many bytes were read and written, and how many of those got from the system are not read
+--- yet.
+---@return {read: integer, written: integer, buffered: integer}
+function File:stats() end

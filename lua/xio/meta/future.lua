@@ -1,0 +1,39 @@
+---@meta
+--- Futures: a result that is set once and awaited by any number of tasks.
+
+---@class xio
+local xio = {}
+
+--- Makes a future that is not settled. May be made outside of a run and used in several.
+---@return xio.Future
+function xio.future() end
+
+---@class xio.Future
+---@field done boolean whether it is settled
+local Future = {}
+
+--- Settles it with results. Raises where it is settled. May be called anywhere.
+---@param ... any
+---@return true
+function Future:set(...) end
+
+--- Settles it with an error that awaiting it raises; nil becomes an error that says so. Raises
+--- where it is settled. May be called anywhere.
+---@param err any
+---@return true
+function Future:fail(err) end
+
+--- Settles it so that awaiting it raises an xio.Error with the code "ECANCELED". What is
+--- settled stays as it is. May be called anywhere.
+---@return boolean first whether it was not settled
+function Future:cancel() end
+
+--- Waits until it is settled; returns the results, or raises the error. A checkpoint;
+--- cancelled, it raises, and the future goes on.
+---@param timeout? number seconds, of which 0 is one turn; then nil, err, "ETIMEDOUT"
+---@return any ...
+function Future:await(timeout) end
+
+--- How many tasks wait.
+---@return {waiting: integer}
+function Future:stats() end

@@ -1,0 +1,33 @@
+---@meta
+--- Listeners, which take connections.
+
+--- What xio.net.listen and listen_unix give. `for connection in listener do` accepts until it
+--- is closed, and raises what `accept` returns as an error. Closed by `<close>` too; collected
+--- open, it is closed with a warning. It belongs to the run in which it was made.
+---@class xio.Listener
+local Listener = {}
+
+--- Waits for the next connection. Those that broke off before are passed over. One task at a
+--- time. A checkpoint; cancelled, it raises, and has taken none.
+---@return xio.Stream? connection
+---@return xio.Error? err
+---@return string? code "ECLOSED"; "EMFILE", "ENFILE" where there are no descriptors left: the
+--- connection then still waits
+function Listener:accept() end
+
+--- Ends the listening, and wakes who accepts with the code "ECLOSED". The name of a unix socket
+--- is removed. Never waits.
+---@return boolean first whether it was open
+function Listener:close() end
+
+--- The number of the descriptor, which stays the listener's.
+---@return integer? number
+---@return xio.Error? err
+---@return string? code "ECLOSED"
+function Listener:fileno() end
+
+--- Where it listens: host and port, or a path.
+---@return string? host or path
+---@return integer|xio.Error|nil port
+---@return string? code
+function Listener:name() end

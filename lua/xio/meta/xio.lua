@@ -1,0 +1,44 @@
+---@meta
+--- What `require "xio"` gives. Nothing loads the files of this folder: they tell editors and
+--- the reference what is written in C, and where the parts of the module come from.
+
+---@class xio
+---@field _VERSION string "xio 0.1.0"
+---@field stdin xio.Stream the standard streams, whatever they are: terminal, pipe, file, null
+---@field stdout xio.Stream
+---@field stderr xio.Stream
+local xio = {}
+
+xio.main = require("xio.combine").main
+xio.gather = require("xio.combine").gather
+xio.race = require("xio.combine").race
+xio.any = require("xio.combine").any
+xio.isolate = require("xio.combine").isolate
+xio.defer = require("xio.combine").defer
+xio.map = require("xio.map").map
+xio.each = require("xio.map").each
+xio.as_completed = require("xio.map").as_completed
+xio.scope_group = require("xio.scope_group").scope_group
+xio.var = require("xio.var").var
+xio.wrap = require("xio.callback").wrap
+xio.await_callback = require("xio.callback").await_callback
+xio.async = require("xio.async").async
+xio.await = require("xio.async").await
+xio.background = require("xio.async").background
+xio.producer = require("xio.channel").producer
+xio.broadcast = require("xio.channel").broadcast
+xio.tree = require("xio.tree").tree
+xio.traceback = require("xio.error").traceback
+xio.suppressed = require("xio.error").suppressed
+xio.each_error = require("xio.error").each_error
+xio.Error = require("xio.error").Error
+xio.ErrorGroup = require("xio.error").ErrorGroup
+xio.TimeoutError = require("xio.error").TimeoutError
+xio.Interrupted = require("xio.error").Interrupted
+
+xio.net = require("xio.net")
+xio.fs = require("xio.fs")
+xio.process = require("xio.process")
+xio.signal = require("xio.signal")
+xio.stream = require("xio.stream")
+xio.testing = require("xio.testing")
