@@ -16,7 +16,7 @@ function measure.arguments(args)
 end
 
 --- Prints one result.
----@param metric string "ns", "us", "kb"
+---@param metric string "ns", "us", "kb", "rate"
 ---@param value number
 function measure.report(metric, value)
   io.stdout:write(string.format("%s %.4f\n", metric, value))
@@ -49,6 +49,33 @@ function measure.whole(seconds, now, ops, f)
     f()
     return now() - start, ops
   end)
+end
+
+--- Repeats a function and prints how many GB per second it got through. Waits where `f` waits.
+---@param seconds number time to spend
+---@param now fun(): number the monotonic clock in seconds, read when called
+---@param f fun(): integer returns how many bytes
+function measure.rate(seconds, now, f)
+  f()
+  local start, stop, done = now(), now(), 0
+  while stop - start < seconds do
+    done = done + f()
+    stop = now()
+  end
+  measure.report("rate", done / (stop - start) / 1e9)
+end
+
+--- The file to read, which bench/run has made.
+---@return string path
+function measure.file()
+  return os.getenv("BENCH_FILE") or error("no file in $BENCH_FILE", 0)
+end
+
+--- Tells the client where this server listens.
+---@param port integer
+function measure.listening(port)
+  io.stdout:write(string.format("port %d\n", port))
+  io.stdout:flush()
 end
 
 --- Resident memory of this process in KB (0 where the system does not tell).

@@ -7,7 +7,7 @@ usage: bench/run [options]
 
 Measures xio beside limits (C on bare liblua) and peers, and prints one table.
 
-  --quick           smaller and shorter: under a minute instead of under six
+  --quick           smaller and shorter: about two minutes instead of under ten
   --only LIST       these workloads only, separated by commas (--list names them)
   --peers LIST      none, all (default), or names separated by commas
   --rounds N        rounds; the table shows medians over them (default 5, quick 3)
@@ -16,7 +16,8 @@ Measures xio beside limits (C on bare liblua) and peers, and prints one table.
   --json FILE       write all samples
   --svg FILE        draw a plot
   --build DIR       where limits are compiled (default build/bench)
-  --core N          the core to run on (default: the last one allowed)
+  --core N          the core to run on (default: the last one allowed); the clients of
+                    servers run on another one
   --list            name the workloads and peers
   --help            this text
 ]]

@@ -17,6 +17,11 @@ local programs = {}
 ---@field bench string
 ---@field build string folder of the compiled limits
 
+--- The word by which a program knows the workload.
+local function word_of(workload)
+  return workload.server and workload.server.role or workload.key
+end
+
 local function is_file(path)
   local file = io.open(path)
   if file then file:close() end
@@ -61,7 +66,7 @@ function programs.xio(path, places)
     argv = function(workload, seconds, count)
       if workload.key == "startup" and not is_lua then return { given, "-e", "" } end
       local script = places.bench .. "/xio/" .. workload.xio
-      return { given, script, workload.key, tostring(seconds), tostring(count) }
+      return { given, script, word_of(workload), tostring(seconds), tostring(count) }
     end,
   }
 end
@@ -97,7 +102,7 @@ function programs.peer(peer, places)
       for i, word in ipairs(peer.argv) do
         argv[i] = fill(word, places, python)
       end
-      table.move({ workload.key, tostring(seconds), tostring(count) }, 1, 3, #argv + 1, argv)
+      table.move({ word_of(workload), tostring(seconds), tostring(count) }, 1, 3, #argv + 1, argv)
       return argv
     end,
   }

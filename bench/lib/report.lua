@@ -25,7 +25,14 @@ local function times(ratio)
   return ratio and grid.number(ratio) .. "x" or "-"
 end
 
---- The table: workload, limit, xio, xio/limit, and for each peer its value with peer/xio.
+--- How many times better ours is than that of a peer, in the median of the rounds.
+local function advantage(row, ours, peer)
+  if row.metric.more then return stats.ratio(ours, peer) end
+  return stats.ratio(peer, ours)
+end
+
+--- The table: workload, limit, xio, xio/limit, and for each peer its value and how many times
+--- better xio's is.
 ---@param rows bench.row[]
 ---@param peers string[] names, in the order of the columns
 ---@param rounds integer
@@ -44,13 +51,25 @@ function report.table(rows, peers, rounds, count)
       times(stats.ratio(ours, row.samples.limit)),
     }
     for _, peer in ipairs(peers) do
-      local ratio = stats.ratio(row.samples[peer], ours)
+      local ratio = ours and advantage(row, ours, row.samples[peer])
       line[#line + 1] = grid.number(median(row, peer, rounds))
         .. (ratio and " (" .. times(ratio) .. ")" or "")
     end
     lines[#lines + 1] = line
   end
   return grid.render(lines)
+end
+
+--- How rates are to be read; "" where there are none.
+---@param rows bench.row[]
+---@return string
+function report.rates(rows)
+  for _, row in ipairs(rows) do
+    if row.metric.more then
+      return "Units per second are rates: more is better, for xio/limit too.\n"
+    end
+  end
+  return ""
 end
 
 --- What each limit is, and the limits that have no column: a line for each row.
@@ -117,6 +136,7 @@ function report.json(rows, setting)
       workload = row.workload.key,
       title = report.title(row, setting.count),
       unit = row.metric.unit,
+      more_is_better = row.metric.more or false,
       limit = limit and limit.name,
       samples = samples,
       medians = medians,
@@ -144,6 +164,7 @@ function report.svg(rows, setting)
     end
     panels[i] = {
       title = report.title(row, setting.count), unit = row.metric.unit, values = values,
+      more = row.metric.more,
     }
   end
   return svg.draw("xio, its limits and its peers", setting.note, panels)

@@ -10,6 +10,7 @@ local TIMEOUT_S <const> = 120
 
 ---@class bench.size
 ---@field seconds number how long a program measures
+---@field serve number how long the client of a server measures
 ---@field sleep number how long sleepers sleep
 ---@field count integer tasks at once
 ---@field starts integer processes started for one sample of start-up
@@ -22,11 +23,29 @@ local TIMEOUT_S <const> = 120
 
 ---@class bench.setting
 ---@field prefix string command line before each program: environment and core
+---@field core integer? that it names
+---@field other_core integer? where the client of a server runs
 ---@field size bench.size
 ---@field rounds integer
 ---@field places bench.places
 ---@field note fun(text: string) takes what went wrong
 ---@field progress fun(text: string)
+
+local function on_core(core, argv)
+  if not core then return argv end
+  return table.move(argv, 1, #argv, 4, { "taskset", "-c", tostring(core) })
+end
+
+--- The command of a client that starts the server `argv` and measures it.
+local function client_of(argv, server, setting)
+  local core = not server.same_core and setting.other_core or nil
+  local client = {
+    setting.places.build .. "/limit-client", server.role, tostring(server.connections),
+    tostring(server.size), tostring(setting.size.serve),
+  }
+  if core then argv = on_core(setting.core, argv) end
+  return on_core(core, table.move(argv, 1, #argv, #client + 1, client))
+end
 
 --- The command line of one sample, or nil where the program does not take part in this round.
 local function command_of(program, workload, round, setting)
@@ -40,6 +59,8 @@ local function command_of(program, workload, round, setting)
   if workload.key == "startup" then
     local starter = { setting.places.build .. "/limit-startup", tostring(size.starts) }
     argv = table.move(argv, 1, #argv, #starter + 1, starter)
+  elseif workload.server then
+    argv = client_of(argv, workload.server, setting)
   end
   return ("%s timeout %d %s"):format(setting.prefix, TIMEOUT_S, shell.join(argv))
 end

@@ -42,14 +42,14 @@ local function class_of(name)
   return (name == "xio" or name == "limit") and name or "peer"
 end
 
---- The values of a row, the smallest first.
+--- The values of a row, the best first.
 local function sorted_values(row)
   local values = {}
   for name, value in pairs(row.values) do
     values[#values + 1] = { name = name, value = value }
   end
   table.sort(values, function(a, b)
-    if a.value ~= b.value then return a.value < b.value end
+    if a.value ~= b.value then return (a.value < b.value) ~= (row.more or false) end
     return a.name < b.name
   end)
   return values
@@ -71,8 +71,9 @@ local function draw_panel(out, row, x, y)
     x, y + 14, escape(row.title), escape(row.unit))
   if #values == 0 then return end
   local left, right = x + NAME, x + PANEL - VALUE
-  local low = math.floor(math.log(values[1].value, 10) - 0.1)
-  local high = math.ceil(math.log(values[#values].value, 10))
+  local first, last = values[1].value, values[#values].value
+  local low = math.floor(math.log(math.min(first, last), 10) - 0.1)
+  local high = math.ceil(math.log(math.max(first, last), 10))
   if high == low then high = low + 1 end
   local function place(value)
     return left + (right - left) * (math.log(value, 10) - low) / (high - low)
@@ -96,10 +97,16 @@ local function draw_panel(out, row, x, y)
   end
 end
 
+---@class bench.svg_row
+---@field title string
+---@field unit string
+---@field values table<string, number> median by program
+---@field more boolean? more is better
+
 --- Returns the drawing.
 ---@param heading string
 ---@param note string one line under it
----@param rows {title: string, unit: string, values: table<string, number>}[] median by program
+---@param rows bench.svg_row[]
 ---@return string
 function svg.draw(heading, note, rows)
   local out, y = {}, HEAD

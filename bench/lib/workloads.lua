@@ -7,16 +7,25 @@
 ---@field metric string the word a program prints before the value
 ---@field title string the row's name; %s stands for the number of tasks
 ---@field unit string
+---@field more boolean? more is better: a rate, whose unit ends in "/s"
 
 ---@class bench.limit
 ---@field name string
 ---@field argv fun(seconds: number, count: integer): string[] program in the build folder, arguments
+
+---@class bench.server what limit-client does with the servers of a workload
+---@field role string the word that these programs take instead of the workload's key
+---@field connections integer
+---@field size integer bytes of a message that is sent back
+---@field same_core boolean? the client runs on the servers' core, instead of another one
 
 ---@class bench.workload
 ---@field key string the word that programs and --only take
 ---@field metrics bench.metric[]
 ---@field limits bench.limit[] the first is the one that ratios are against
 ---@field xio string script in bench/xio
+---@field server bench.server? the programs are servers, measured by limit-client
+---@field file boolean? they read the file that bench/run has made
 ---@field rounds_max integer? fewer rounds, for what is slow to measure and varies little
 ---@field sleeps boolean? SECONDS is how long tasks sleep
 ---@field heavy boolean? slow peers measure it in one round only
@@ -37,6 +46,21 @@ local function limit(name, ...)
       end
       return argv
     end,
+  }
+end
+
+--- A workload of servers, with a row for its rate and one for the servers' CPU time.
+local function server(key, title, role, connections, size, same_core)
+  local echoes = role == "serve-echo"
+  return {
+    key = key,
+    metrics = {
+      { metric = "rate", title = title, unit = echoes and "k/s" or "MB/s", more = true },
+      { metric = "cpu", title = title .. ": CPU" .. (echoes and "" or " per 64 KB"), unit = "us" },
+    },
+    limits = { limit("libuv server in C", "limit-server", role) },
+    xio = "server.lua",
+    server = { role = role, connections = connections, size = size, same_core = same_core },
   }
 end
 
@@ -106,6 +130,12 @@ return {
     xio = "channel.lua",
   },
   {
+    key = "lock",
+    metrics = ns("contended lock, 8 tasks"),
+    limits = { limit("resume+yield, 8 coroutines", "limit-switch", "8", "SECONDS") },
+    xio = "lock.lua",
+  },
+  {
     key = "timeout",
     metrics = ns("timeout scope that does not fire"),
     limits = { limit("C call and pcall", "limit-scope", "SECONDS") },
@@ -129,6 +159,27 @@ return {
     rounds_max = 3,
     sleeps = true,
     heavy = true,
+  },
+  {
+    key = "process",
+    metrics = ns("run `true` to its end"),
+    limits = { limit("posix_spawn and waitpid", "limit-process", "SECONDS") },
+    xio = "process.lua",
+  },
+  server("echo-64", "TCP echo, 64 connections, 64 bytes", "serve-echo", 64, 64),
+  server("echo-64-core", "the same, client on the same core", "serve-echo", 64, 64, true),
+  server("echo-1000", "TCP echo, 1000 connections, 64 bytes", "serve-echo", 1000, 64),
+  server("echo-4k", "TCP echo, 64 connections, 4 KB", "serve-echo", 64, 4096),
+  server("bulk-send", "TCP, 64 KB writes, 4 connections", "serve-send", 4, 65536),
+  server("bulk-receive", "TCP, reads, 4 connections", "serve-receive", 4, 65536),
+  {
+    key = "file",
+    metrics = {
+      { metric = "rate", title = "read a file from memory", unit = "GB/s", more = true },
+    },
+    limits = { limit("cat >/dev/null", "limit-cat", "SECONDS") },
+    xio = "file.lua",
+    file = true,
   },
   {
     key = "startup",

@@ -75,6 +75,32 @@ async def sleepers():
     report_sleepers(time.process_time() - cpu, kb, count)
 
 
+BLOCK = bytes(65536)
+
+
+async def echo(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+
+
+async def send_on(_, writer):
+    while True:
+        writer.write(BLOCK)
+        await writer.drain()
+
+
+async def receive(reader, _):
+    while await reader.read(65536):
+        pass
+
+
+async def serve(handle):
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=1024)
+    print("port", server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
 workloads = {
     "waves": lambda: whole(seconds, 1000, lambda: spawn_and_join(1000, empty)),
     "burst": lambda: whole(seconds, count, lambda: spawn_and_join(count, empty)),
@@ -84,6 +110,9 @@ workloads = {
     "timeout": lambda: whole(seconds, 1000, timeouts),
     "cancel": lambda: repeated(seconds, cancel_all),
     "sleepers": sleepers,
+    "serve-echo": lambda: serve(echo),
+    "serve-send": lambda: serve(send_on),
+    "serve-receive": lambda: serve(receive),
     "startup": empty,
 }
 

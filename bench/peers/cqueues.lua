@@ -4,6 +4,7 @@
 -- takes a timeout of its own.
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"
+local socket = require "cqueues.socket"
 local measure = require "measure"
 
 local workload, seconds, count = measure.arguments(arg)
@@ -58,6 +59,25 @@ local function repeated(tasks, per_task)
   end)
 end
 
+--- Serves each connection by a coroutine of its own. Binary and without buffers: what is written
+--- goes out at once.
+local function serve(handle)
+  local listener = socket.listen { host = "127.0.0.1", port = 0, nodelay = true }
+  assert(listener:listen())
+  local _, _, port = listener:localname()
+  measure.listening(port)
+  for connection in listener:clients() do
+    connection:setmode("bn", "bn")
+    connection:onerror(function(_, _, code) return code end)
+    loop:wrap(function()
+      handle(connection)
+      connection:close()
+    end)
+  end
+end
+
+local block = ("x"):rep(65536)
+
 local workloads = {
   waves = function() spawn_repeatedly(1000) end,
   burst = function() spawn_repeatedly(count) end,
@@ -65,6 +85,23 @@ local workloads = {
   ["switch-1000"] = function() repeated(1000, 100) end,
   ["sleep-0"] = function() repeated(1000, 100) end,
   sleepers = sleepers,
+  ["serve-echo"] = function()
+    serve(function(connection)
+      for data in function() return connection:read(-65536) end do
+        if not connection:write(data) then return end
+      end
+    end)
+  end,
+  ["serve-send"] = function()
+    serve(function(connection)
+      while connection:write(block) do end
+    end)
+  end,
+  ["serve-receive"] = function()
+    serve(function(connection)
+      while connection:read(-65536) do end
+    end)
+  end,
   startup = empty,
 }
 

@@ -103,6 +103,53 @@ local function repeated(tasks, per_task, f)
   end)
 end
 
+--- Serves each connection by a task that runs `handle(recv, write)`: `recv` gives some bytes, or
+--- nil at the end; `write` waits only for what finds no room, and tells whether it is out.
+local function serve(handle)
+  local function on_connection(listener)
+    local client = uv.new_tcp()
+    listener:accept(client)
+    client:nodelay(true)
+    local task, got, waiting
+    local function recv()
+      waiting = true
+      if not got then coroutine.yield() end
+      waiting = false
+      local data = got
+      got = nil
+      return data
+    end
+    local function write(data)
+      local written = client:try_write(data) or 0
+      if written == #data then return true end
+      local failure
+      client:write(data:sub(written + 1), function(err)
+        failure = err
+        resume(task)
+      end)
+      coroutine.yield()
+      return not failure
+    end
+    task = coroutine.create(function()
+      handle(recv, write)
+      client:close()
+    end)
+    resume(task)
+    if coroutine.status(task) == "dead" then return end
+    client:read_start(function(_, data)
+      got = data and got and got .. data or data
+      if waiting then resume(task) end
+    end)
+  end
+  local listener = uv.new_tcp()
+  listener:bind("127.0.0.1", 0)
+  listener:listen(1024, function() on_connection(listener) end)
+  measure.listening(listener:getsockname().port)
+  coroutine.yield() -- for ever
+end
+
+local block = ("x"):rep(65536)
+
 local workloads = {
   waves = function() spawn_repeatedly(1000) end,
   burst = function() spawn_repeatedly(count) end,
@@ -116,6 +163,23 @@ local workloads = {
     end)
   end,
   sleepers = sleepers,
+  ["serve-echo"] = function()
+    serve(function(recv, write)
+      for data in recv do
+        if not write(data) then return end
+      end
+    end)
+  end,
+  ["serve-send"] = function()
+    serve(function(_, write)
+      while write(block) do end
+    end)
+  end,
+  ["serve-receive"] = function()
+    serve(function(recv)
+      while recv() do end
+    end)
+  end,
   startup = empty,
 }
 

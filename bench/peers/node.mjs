@@ -1,6 +1,8 @@
 // The workloads of bench/run on Node: async functions, promises, timers.
 //   node node.mjs WORKLOAD SECONDS N
 import { readFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { createServer } from "node:net";
 import { setTimeout as sleep, setImmediate as nextTurn } from "node:timers/promises";
 
 const workload = process.argv[2];
@@ -106,6 +108,61 @@ async function sleepers() {
   console.log("kb", (grown / count).toFixed(4));
 }
 
+// Sends back what comes; more is taken only when that is out.
+function echo(socket) {
+  socket.on("data", (data) => {
+    if (!socket.write(data)) {
+      socket.pause();
+      socket.once("drain", () => socket.resume());
+    }
+  });
+}
+
+const block = Buffer.alloc(65536);
+
+function sendOn(socket) {
+  while (socket.write(block));
+  socket.once("drain", () => sendOn(socket));
+}
+
+function receive(socket) {
+  socket.on("data", () => {});
+}
+
+const serve = (handle) => new Promise(() => {
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on("error", () => {}); // the client has gone
+    handle(socket);
+  });
+  server.listen({ host: "127.0.0.1", port: 0, backlog: 1024 },
+    () => console.log("port", server.address().port));
+});
+
+async function readFile() {
+  const buffer = Buffer.alloc(65536);
+  const file = await open(process.env.BENCH_FILE);
+  let total = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) break;
+    total += bytesRead;
+  }
+  await file.close();
+  return total;
+}
+
+async function readFiles() {
+  await readFile();
+  const start = now();
+  let done = 0;
+  let elapsed = 0;
+  while (elapsed < seconds) {
+    done += await readFile();
+    elapsed = now() - start;
+  }
+  console.log("rate", (done / elapsed / 1e9).toFixed(4));
+}
+
 const workloads = {
   "waves": () => whole(1000, () => spawnAndJoin(1000, empty)),
   "burst": () => whole(count, () => spawnAndJoin(count, empty)),
@@ -115,6 +172,10 @@ const workloads = {
   "timeout": () => whole(10000, timeouts),
   "cancel": () => repeated(cancelAll),
   "sleepers": sleepers,
+  "serve-echo": () => serve(echo),
+  "serve-send": () => serve(sendOn),
+  "serve-receive": () => serve(receive),
+  "file": readFiles,
   "startup": empty,
 };
 

@@ -9,6 +9,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"runtime"
 	"strconv"
@@ -135,6 +137,15 @@ func select8(count int) {
 	}
 }
 
+func contend(tasks, count int) {
+	var lock sync.Mutex
+	each(tasks, count, func() {
+		lock.Lock()
+		runtime.Gosched()
+		lock.Unlock()
+	})
+}
+
 func timeouts(count int) {
 	for i := 0; i < count; i++ {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -215,6 +226,90 @@ func sleepers(seconds float64, count int) {
 	fmt.Printf("us %.4f\nkb %.4f\n", cpu*1e6/float64(count), kb/float64(count))
 }
 
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func serve(handle func(net.Conn)) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fail(err)
+	}
+	fmt.Println("port", listener.Addr().(*net.TCPAddr).Port)
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			fail(err)
+		}
+		go func() {
+			defer conn.Close()
+			handle(conn)
+		}()
+	}
+}
+
+func echo(conn net.Conn) {
+	buffer := make([]byte, 4096)
+	for {
+		count, err := conn.Read(buffer)
+		if err != nil {
+			return
+		}
+		if _, err := conn.Write(buffer[:count]); err != nil {
+			return
+		}
+	}
+}
+
+func sendOn(conn net.Conn) {
+	block := make([]byte, 65536)
+	for {
+		if _, err := conn.Write(block); err != nil {
+			return
+		}
+	}
+}
+
+func receive(conn net.Conn) {
+	buffer := make([]byte, 65536)
+	for {
+		if _, err := conn.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+func readFile() int64 {
+	file, err := os.Open(os.Getenv("BENCH_FILE"))
+	if err != nil {
+		fail(err)
+	}
+	defer file.Close()
+	buffer := make([]byte, 65536)
+	total := int64(0)
+	for {
+		count, err := file.Read(buffer)
+		if err == io.EOF {
+			return total
+		}
+		if err != nil {
+			fail(err)
+		}
+		total += int64(count)
+	}
+}
+
+func readFiles(seconds float64) {
+	readFile()
+	start := time.Now()
+	done := int64(0)
+	for time.Since(start).Seconds() < seconds {
+		done += readFile()
+	}
+	fmt.Printf("rate %.4f\n", float64(done)/time.Since(start).Seconds()/1e9)
+}
+
 func main() {
 	seconds, _ := strconv.ParseFloat(os.Args[2], 64)
 	count, _ := strconv.Atoi(os.Args[3])
@@ -237,12 +332,22 @@ func main() {
 		measure(seconds, whole(20000, func() { pass(20000, 0) }))
 	case "select-8":
 		measure(seconds, whole(20000, func() { select8(20000) }))
+	case "lock":
+		measure(seconds, whole(20000, func() { contend(8, 2500) }))
 	case "timeout":
 		measure(seconds, whole(10000, func() { timeouts(10000) }))
 	case "cancel":
 		measure(seconds, func() (time.Duration, int) { return cancelAll(count) })
 	case "sleepers":
 		sleepers(seconds, count)
+	case "serve-echo":
+		serve(echo)
+	case "serve-send":
+		serve(sendOn)
+	case "serve-receive":
+		serve(receive)
+	case "file":
+		readFiles(seconds)
 	case "startup":
 	default:
 		os.Exit(77)

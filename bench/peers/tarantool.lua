@@ -41,6 +41,35 @@ local function repeated(tasks, per_task, f, argument)
   end)
 end
 
+-- A value through a channel with that capacity, from one fiber to another.
+local function pass(capacity)
+  local n = 20000
+  measure.whole(seconds, now, n, function()
+    local channel = fiber.channel(capacity)
+    local fibers = spawn(1, function()
+      for i = 1, n do channel:put(i) end
+      channel:close()
+    end)
+    for _ = 1, n do channel:get() end
+    join(fibers)
+  end)
+end
+
+local function ping_pong()
+  local n = 20000
+  measure.whole(seconds, now, n, function()
+    local there, back = fiber.channel(0), fiber.channel(0)
+    local fibers = spawn(1, function()
+      for _ = 1, n do back:put(there:get()) end
+    end)
+    for i = 1, n do
+      there:put(i)
+      back:get()
+    end
+    join(fibers)
+  end)
+end
+
 local function cancel_all()
   local blocked = 0
   local fibers = spawn(count, function()
@@ -79,6 +108,9 @@ local workloads = {
   ["switch-1"] = function() repeated(1, 20000, fiber.yield) end,
   ["switch-1000"] = function() repeated(1000, 200, fiber.yield) end,
   ["sleep-0"] = function() repeated(1000, 100, fiber.sleep, 0) end,
+  ["ping-pong"] = ping_pong,
+  ["channel-64"] = function() pass(64) end,
+  receive = function() pass(0) end,
   cancel = function() measure.repeated(seconds, cancel_all) end,
   sleepers = sleepers,
   startup = empty,

@@ -5,6 +5,7 @@ python3 trio_peer.py WORKLOAD SECONDS N
 
 import sys
 import time
+from functools import partial
 
 import trio
 from measure import arguments, now, pause, repeated, report_sleepers, resident_kb, whole
@@ -74,6 +75,31 @@ async def sleepers():
     report_sleepers(time.process_time() - cpu, kb, count)
 
 
+BLOCK = bytes(65536)
+
+
+async def echo(stream):
+    while data := await stream.receive_some(65536):
+        await stream.send_all(data)
+
+
+async def send_on(stream):
+    while True:
+        await stream.send_all(BLOCK)
+
+
+async def receive(stream):
+    while await stream.receive_some(65536):
+        pass
+
+
+async def serve(handle):
+    async with trio.open_nursery() as nursery:
+        serving = partial(trio.serve_tcp, handle, 0, host="127.0.0.1")
+        (listener,) = await nursery.start(serving)
+        print("port", listener.socket.getsockname()[1], flush=True)
+
+
 workloads = {
     "waves": lambda: whole(seconds, 1000, lambda: spawn_and_join(1000, empty)),
     "burst": lambda: whole(seconds, count, lambda: spawn_and_join(count, empty)),
@@ -83,6 +109,9 @@ workloads = {
     "timeout": lambda: whole(seconds, 1000, timeouts),
     "cancel": lambda: repeated(seconds, cancel_all),
     "sleepers": sleepers,
+    "serve-echo": lambda: serve(echo),
+    "serve-send": lambda: serve(send_on),
+    "serve-receive": lambda: serve(receive),
     "startup": empty,
 }
 
