@@ -2,6 +2,7 @@
 
 local xio = require "xio"
 local support = require "spec.support"
+local schedules = require "spec.support.schedules"
 
 local it = support.it(it)
 local run, catch, closing, recorder = support.run, support.catch, support.closing, support.recorder
@@ -382,6 +383,42 @@ describe("xio.background", function()
         g:cancel()
       end)
       assert.equal("ECANCELED", catch(await, call).code)
+    end)
+  end)
+end)
+
+describe("calls under many schedules", function()
+  it("run once and give everybody the same, whoever is cancelled", function()
+    schedules.each(1000, function(random)
+      local runs, ended, calls = 0, 0, {}
+      for i = 1, 3 do
+        calls[i] = async(function()
+          runs = runs + 1
+          local _ended <close> = closing(function() ended = ended + 1 end)
+          if i > 1 and random(2) == 1 then pcall(await, calls[i - 1]) end
+          schedules.dawdle(random)
+          return { i }
+        end)()
+      end
+      local got = {}
+      schedules.crowd(random, 5, 4, function()
+        for _ = 1, 2 do
+          local i = random(3)
+          if random(4) == 1 then xio.background(calls[i]) end
+          local ok, value = pcall(await, calls[i])
+          if ok then
+            assert.equal(i, value[1])
+            assert.equal(got[i] or value, value)
+            got[i] = value
+          elseif not xio.is_cancelled(value) then
+            assert.equal("ECANCELED", value.code)
+            assert.is_nil(got[i])
+          end
+          schedules.dawdle(random)
+        end
+      end)
+      assert.is_true(runs <= 3)
+      assert.equal(runs, ended)
     end)
   end)
 end)

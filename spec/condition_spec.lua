@@ -310,6 +310,43 @@ describe("a condition of several runs", function()
   end)
 end)
 
+describe("who was notified", function()
+  it("SYN-24 moves to the queue of the lock, in order, and stays there when cancelled", function()
+    run(function()
+      local condition = xio.condition()
+      local lock, order, cut = condition.lock, {}, {}
+      xio.group(function(group)
+        local tasks = {}
+        for i = 1, 3 do
+          tasks[i] = group:spawn(function()
+            local _guard <close> = condition:acquire()
+            condition:wait()
+            order[#order + 1] = i
+            cut[i] = not pcall(xio.checkpoint)
+          end)
+        end
+        xio.checkpoint()
+        assert.same({ 3, 0 }, { condition:stats().waiting, lock:stats().waiting })
+        condition:acquire()
+        group:spawn(function() lock:with(function() order[#order + 1] = "other" end) end)
+        xio.checkpoint()
+        assert.equal(2, condition:notify(2))
+        assert.same({ 1, 3 }, { condition:stats().waiting, lock:stats().waiting })
+        tasks[1]:cancel()
+        tasks[3]:cancel()
+        xio.checkpoint()
+        assert.same({ 0, 4 }, { condition:stats().waiting, lock:stats().waiting })
+        assert.equal(0, condition:notify_all())
+        condition:release()
+      end)
+      assert.same({ "other", 1, 2 }, order) -- the third was not notified
+      assert.same({ true, false }, cut)
+      assert.same({ 0, 0 }, { condition:stats().waiting, lock:stats().waiting })
+      assert.is_false(lock.locked)
+    end)
+  end)
+end)
+
 describe("conditions under many schedules", function()
   it("lose no item of a buffer, whoever is cancelled", function()
     schedules.each(1000, function(random)

@@ -249,6 +249,50 @@ describe("xio.suppressed", function()
     end)
   end)
 
+  it("E2 of a string are kept until it is raised again, and no longer", function()
+    run(function()
+      local alive = setmetatable({}, { __mode = "k" })
+      local function raise_beside(other)
+        catch(xio.group, { errors = "first" }, function(g)
+          g:spawn(fail, "the same string")
+          g:spawn(fail, other)
+        end)
+      end
+      for i = 1, 3 do
+        local other = { i }
+        alive[other] = true
+        raise_beside(other)
+        assert.same({ other }, xio.suppressed("the same string"))
+      end
+      collectgarbage()
+      collectgarbage()
+      local count = 0
+      for _ in pairs(alive) do count = count + 1 end
+      assert.equal(1, count)
+      raise_beside("nothing")
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil(next(alive))
+    end)
+  end)
+
+  it("E2 of a string outlive other strings that are raised again and again", function()
+    run(function()
+      local function raise(value)
+        catch(xio.gather, function() fail(value) end)
+      end
+      raise("kept for a while")
+      for _ = 1, 100 do
+        raise("one")
+        raise("two")
+      end
+      position(xio.traceback("kept for a while"), place.fail)
+      for i = 1, 70 do raise("other " .. i) end
+      assert.is_nil(xio.traceback("kept for a while"):find(place.fail, 1, true))
+      position(xio.traceback("other 70"), place.fail)
+    end)
+  end)
+
   it("E2 C7 keeps an error of a cleanup beside the one in flight", function()
     run(function()
       local value, late = {}, { "late" }

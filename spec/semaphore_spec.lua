@@ -188,6 +188,23 @@ describe("a semaphore of several runs", function()
     assert.same({ waiting = 0, held = 0, total = 1 }, semaphore:stats())
   end)
 
+  it("gets a permit back that was handed to a task of a runtime that is collected", function()
+    for _, make in ipairs { xio.semaphore, xio.limiter } do
+      local object = make(0)
+      local rt = xio.new()
+      rt:spawn(function() object:acquire() end)
+      rt:step(0)
+      assert.equal(1, object:stats().waiting)
+      if make == xio.limiter then object.total = 1 else object:release() end
+      assert.equal(0, object:stats().waiting)
+      rt = nil -- luacheck: ignore 311
+      collectgarbage()
+      collectgarbage()
+      assert.equal(make == xio.limiter and 0 or -1, object:stats().held)
+      run(function() object:with(function() end) end)
+    end
+  end)
+
   it("hands a permit to a task of the run around", function()
     run(function()
       local semaphore = xio.semaphore(0)

@@ -2,6 +2,7 @@
 
 local xio = require "xio"
 local support = require "spec.support"
+local schedules = require "spec.support.schedules"
 
 local it = support.it(it)
 local run, catch, closing, recorder = support.run, support.catch, support.closing, support.recorder
@@ -422,6 +423,70 @@ describe("the identity of a task", function()
       end)
       xio.checkpoint()
       support.mentions(task:traceback(), at)
+    end)
+  end)
+end)
+
+describe("tasks under many schedules", function()
+  -- A task that ends by itself, fails with `failure`, or is cancelled meanwhile.
+  local function work(random, i, failure)
+    schedules.dawdle(random)
+    if random(9) == 1 then error(failure, 0) end
+    schedules.dawdle(random)
+    return i, nil
+  end
+
+  -- What awaiting `task` gave is what it ended with.
+  local function check(task, i, failure, ok, value, count)
+    local status = task:status()
+    if ok then
+      assert.same({ "done", i, 2 }, { status, value, count })
+    elseif xio.is_cancelled(value) then
+      return -- the one who awaited was cancelled itself
+    elseif status == "failed" then
+      assert.equal(failure, value)
+    else
+      assert.equal("cancelled", status)
+    end
+  end
+
+  it("HND-02 HND-03 HND-05 tell everybody the same", function()
+    schedules.each(1000, function(random)
+      local tasks, failures, heard = {}, {}, 0
+      local ok, err = xio.isolate(function()
+        xio.group(function(group)
+          for i = 1, 4 do
+            failures[i] = { i }
+            tasks[i] = group:spawn(work, random, i, failures[i])
+          end
+          for _ = 1, 4 do
+            local i = random(4)
+            group:spawn(function()
+              schedules.dawdle(random)
+              local result = table.pack(pcall(tasks[i].await, tasks[i]))
+              check(tasks[i], i, failures[i], result[1], result[2], result.n - 1)
+              tasks[i]:wait() -- never raises the task's error
+              heard = heard + 1
+            end)
+          end
+          for _ = 1, random(3) do
+            schedules.dawdle(random)
+            tasks[random(4)]:cancel("at random")
+          end
+        end)
+      end)
+      local failed = {}
+      for i, task in ipairs(tasks) do
+        local done, value = task:result()
+        check(task, i, failures[i], done, value, 2)
+        if task:status() == "failed" then failed[#failed + 1] = failures[i] end
+      end
+      assert.equal(#failed == 0, ok)
+      if ok then
+        assert.equal(4, heard)
+      else
+        assert.equal(#failed, #support.leaves(err))
+      end
     end)
   end)
 end)

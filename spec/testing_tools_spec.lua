@@ -42,6 +42,46 @@ describe("testing.assert_checkpoints", function()
     end)
   end)
 
+  it("CLK-03 half a checkpoint is none, two halves are one", function()
+    run(function()
+      local function shielded() xio.shield(xio.checkpoint) end
+      local event = xio.event()
+      event:set()
+      for _, f in ipairs { shielded, function() xio.shield(xio.sleep, 1) end,
+        function() xio.cleanup(event.wait, event) end,
+      } do
+        support.misuse(function() testing.assert_checkpoints(f) end, "assert_checkpoints",
+          "shield")
+        support.misuse(function() testing.assert_no_checkpoints(f) end, "assert_no_checkpoints")
+      end
+      support.misuse(function() testing.assert_checkpoints(xio.check) end, "checked", "suspended")
+      testing.assert_checkpoints(function() shielded(); xio.check() end)
+      testing.assert_checkpoints(function() shielded(); event:wait() end)
+      xio.shield(testing.assert_checkpoints, xio.checkpoint) -- it is hidden from outside of that
+    end)
+  end)
+
+  it("CLK-03 one assertion may stand in another", function()
+    run(function()
+      local function shielded() xio.shield(xio.checkpoint) end
+      testing.assert_checkpoints(function()
+        testing.assert_no_checkpoints(function() end)
+        support.misuse(function() testing.assert_checkpoints(shielded) end, "shield")
+        xio.check()
+      end)
+      testing.assert_checkpoints(testing.assert_checkpoints, xio.checkpoint)
+      testing.assert_checkpoints(function()
+        xio.checkpoint()
+        testing.assert_no_checkpoints(function() end) -- what came before it still counts
+      end)
+      support.misuse(function()
+        testing.assert_checkpoints(function()
+          xio.shield(testing.assert_checkpoints, xio.checkpoint)
+        end)
+      end, "shield")
+    end)
+  end)
+
   it("lets errors and cancellations pass", function()
     run(function()
       assert.equal("boom", catch(testing.assert_checkpoints, error, "boom", 0))

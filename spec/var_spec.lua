@@ -2,6 +2,7 @@
 
 local xio = require "xio"
 local support = require "spec.support"
+local schedules = require "spec.support.schedules"
 
 local it = support.it(it)
 local run, catch = support.run, support.catch
@@ -135,7 +136,7 @@ describe("xio.var", function()
     end)
   end)
 
-  it("is fresh in each run", function()
+  it("CTX-02 is fresh in each run", function()
     local var = xio.var("default")
     for _ = 1, 2 do
       run(function()
@@ -158,6 +159,36 @@ describe("xio.var", function()
       collectgarbage()
       collectgarbage()
       assert.is_nil(weak[1])
+    end)
+  end)
+
+  it("CTX-01 belongs to one task, and is restored, under many schedules", function()
+    schedules.each(1000, function(random)
+      local var = xio.var("main")
+      schedules.crowd(random, 3, 3, function(i)
+        assert.equal("main", var:get())
+        var:set(i)
+        for _ = 1, 2 do
+          schedules.dawdle(random)
+          assert.equal(i, var:get())
+          local child
+          xio.group(function(group)
+            pcall(var.with, var, -i, function()
+              child = group:spawn(function()
+                assert.equal(-i, var:get())
+                var:set("child")
+                xio.checkpoint()
+                assert.equal("child", var:get())
+              end)
+              schedules.dawdle(random)
+              assert.equal(-i, var:get())
+            end)
+            assert.equal(i, var:get())
+          end)
+          assert.not_equal("failed", child:status())
+        end
+      end)
+      assert.equal("main", var:get())
     end)
   end)
 

@@ -47,7 +47,8 @@ end
 
 --- Runs `script` and returns what it wrote to both outputs, and its exit status (128 +
 --- the signal's number if one ended it). `xio`, `kill(name)` and `caught()` are there.
---- opts: `bare` leaves those out; `ignore` names a signal that is ignored from the start.
+--- opts: `bare` leaves those out; `ignore` names a signal that is ignored from the start;
+--- `descriptors` is how many it may have open.
 function child.run(script, opts)
   opts = opts or {}
   local path = os.tmpname()
@@ -59,6 +60,9 @@ function child.run(script, opts)
     command = "sh -c " .. quote("trap '' " .. opts.ignore .. "; exec " .. command)
   else
     command = reset_signals() .. command
+  end
+  if opts.descriptors then
+    command = "sh -c " .. quote(("ulimit -n %d; exec %s"):format(opts.descriptors, command))
   end
   local pipe = assert(io.popen(
     -- The shell's own remarks ("Terminated") are not the script's output.

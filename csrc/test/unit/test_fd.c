@@ -1,5 +1,6 @@
 /* fd: waiting for descriptors of others: withdrawal, limits, closing, numbers that change
- * hands. What is read and written is in test_fd_io.c. */
+ * hands. What is read and written is in test_fd_io.c, waits with several entries are in
+ * test_fd_select.c. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

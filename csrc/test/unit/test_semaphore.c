@@ -96,6 +96,46 @@ static void cancelled_after_the_hand_over_it_has_it(void **state) {
   end(1);
 }
 
+/* Hands the permit to who waits, and the loop goes before that has run. */
+static void loop_that_closes_gives_a_handed_permit_back(void **state) {
+  (void)state;
+  static const ctask_op hands[] = {CTASK_WAIT(acquire), CTASK_SLEEP(5),
+                                   CTASK_CALL(release), CTASK_FOREVER, CTASK_END};
+  begin(1);
+  ctask_spawn(&world, hands, 0);
+  ctask_spawn(&world, holds_2, 2);
+  ctask_spawn(&world, holds_3, 3);
+  while (world.tasks[2]->core.wait.state != XIO_WAIT_READY || time_of(&world) < 5) {
+    step_world(&world);
+  }
+  assert_int_equal(semaphore.held, 1);
+  assert_int_equal(world.note_count, 0);
+  xio_loop_close(world.loop);
+  world.loop = NULL;
+  end(1);
+}
+
+static void what_was_handed_over_is_forgone(void **state) {
+  (void)state;
+  static const ctask_op hands[] = {CTASK_WAIT(acquire), CTASK_SLEEP(5),
+                                   CTASK_CALL(release), CTASK_END};
+  begin(1);
+  ctask_spawn(&world, hands, 0);
+  ctask *second = ctask_spawn(&world, holds_2, 0);
+  ctask_spawn(&world, holds_3, 0);
+  while (second->core.wait.state != XIO_WAIT_READY || time_of(&world) < 5) {
+    step_world(&world);
+  }
+  xio_scope_cancel(&second->core.own, XIO_SOURCE_CANCEL);
+  assert_int_equal(second->core.wait.status, XIO_OK); /* it has it all the same */
+  assert_int_equal(xio_wait_forgo(&second->core.wait), XIO_OK);
+  assert_int_equal(second->core.wait.status, XIO_ECANCELED);
+  assert_int_equal(xio_wait_forgo(&second->core.wait), XIO_OK); /* and nothing more */
+  run_world(&world);
+  ASSERT_NOTES(&world, 3);
+  end(1);
+}
+
 static void more_may_be_given_back_than_taken(void **state) {
   (void)state;
   xio_semaphore_init(&semaphore, 0, 2, NULL);
@@ -220,6 +260,8 @@ int main(void) {
       cmocka_unit_test(what_is_given_back_is_the_first_waiters),
       cmocka_unit_test(cancelled_waiter_takes_nothing),
       cmocka_unit_test(cancelled_after_the_hand_over_it_has_it),
+      cmocka_unit_test(loop_that_closes_gives_a_handed_permit_back),
+      cmocka_unit_test(what_was_handed_over_is_forgone),
       cmocka_unit_test(more_may_be_given_back_than_taken),
       cmocka_unit_test(total_moves_up_and_down),
       cmocka_unit_test(total_of_0_blocks_all),

@@ -8,6 +8,7 @@ typedef struct fixture {
   xio_wait wait;
   int aborts;
   int settles;
+  int forgone;
   int answer; /* of abort */
   xio_waiter cases[3];
 } fixture;
@@ -134,6 +135,65 @@ static void what_cannot_be_withdrawn_is_asked_once(void **state) {
   xio_wait_abort(&f.wait);
   assert_int_equal(f.aborts, 2);
   xio_wait_complete(&f.wait, XIO_OK);
+  finish(&f);
+}
+
+static int forgo_counted(xio_wait *wait) {
+  assert_non_null(wait->won);
+  current->forgone++;
+  return current->answer;
+}
+
+static const xio_wait_ops ops_that_give = {
+    .verb = "gives", .abort = abort_counted, .forgo = forgo_counted};
+
+/* Parks the wait in a queue, and completes it from there with `status`. */
+static void be_given(fixture *f, int status) {
+  xio_list source;
+  xio_list_init(&source);
+  xio_wait_park(&f->wait, &ops_that_give, &source);
+  xio_list_push_back(&source, &f->wait.self.link);
+  xio_waiter_complete(xio_waiter_first(&source), status);
+}
+
+static void what_was_given_is_handed_on_once(void **state) {
+  (void)state;
+  fixture f;
+  init(&f);
+  be_given(&f, XIO_OK);
+  f.answer = XIO_EBUSY;
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_EBUSY);
+  assert_ready(&f, XIO_OK);
+  f.answer = XIO_OK;
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_OK);
+  assert_ready(&f, XIO_ECANCELED);
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_OK);
+  assert_int_equal(f.forgone, 2);
+  finish(&f);
+}
+
+static void who_was_given_nothing_forgoes_nothing(void **state) {
+  (void)state;
+  fixture f;
+  init(&f);
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_OK); /* idle */
+  be_given(&f, XIO_ECLOSED);
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_OK);
+  take(&f);
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_OK); /* idle, with a past */
+  xio_wait_reschedule(&f.wait, XIO_OK);
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_OK);
+  assert_ready(&f, XIO_OK);
+  take(&f);
+  xio_wait_park(&f.wait, &ops_that_give, NULL);
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_OK); /* withdrawn */
+  assert_ready(&f, XIO_ECANCELED);
+  take(&f);
+  f.answer = XIO_EBUSY;
+  xio_wait_park(&f.wait, &ops_that_give, NULL);
+  assert_int_equal(xio_wait_forgo(&f.wait), XIO_EBUSY);
+  xio_wait_complete(&f.wait, XIO_OK);
+  assert_int_equal(f.forgone, 0);
   finish(&f);
 }
 
@@ -270,6 +330,8 @@ int main(void) {
       cmocka_unit_test(completion_before_cancellation_stands),
       cmocka_unit_test(abort_of_an_idle_wait_is_harmless),
       cmocka_unit_test(what_cannot_be_withdrawn_is_asked_once),
+      cmocka_unit_test(what_was_given_is_handed_on_once),
+      cmocka_unit_test(who_was_given_nothing_forgoes_nothing),
       cmocka_unit_test(limit_ends_it_with_its_own_status),
       cmocka_unit_test(limit_on_what_cannot_be_withdrawn_only_asks),
       cmocka_unit_test(completion_takes_the_limit_away),
