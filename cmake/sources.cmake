@@ -4,61 +4,96 @@
 set(XIO_BASE_SOURCES
   csrc/base/alloc.c
   csrc/base/base.c
+  csrc/base/buffer.c
   csrc/base/heap.c
+  csrc/base/signame.c
   csrc/base/status.c
 )
 
 set(XIO_CORE_SOURCES
+  csrc/core/address.c
   csrc/core/barrier.c
+  csrc/core/catcher.c
   csrc/core/channel.c
   csrc/core/check.c
   csrc/core/clock.c
   csrc/core/condition.c
+  csrc/core/copy.c
+  csrc/core/dns.c
   csrc/core/event.c
   csrc/core/fd.c
+  csrc/core/file.c
   csrc/core/group.c
+  csrc/core/handle.c
+  csrc/core/hook.c
+  csrc/core/launch.c
+  csrc/core/listener.c
   csrc/core/lock.c
   csrc/core/loop.c
+  csrc/core/path.c
+  csrc/core/process.c
+  csrc/core/remove.c
   csrc/core/runqueue.c
   csrc/core/sched.c
   csrc/core/scope.c
   csrc/core/semaphore.c
   csrc/core/settle.c
   csrc/core/signal.c
+  csrc/core/socket.c
   csrc/core/start.c
+  csrc/core/stream.c
   csrc/core/task.c
+  csrc/core/udp.c
   csrc/core/wait.c
+  csrc/core/watch.c
+  csrc/core/work.c
 )
 
 set(XIO_LUA_SOURCES
   csrc/lua/argument.c
   csrc/lua/barrier.c
+  csrc/lua/body.c
   csrc/lua/cancel.c
   csrc/lua/census.c
   csrc/lua/channel.c
   csrc/lua/condition.c
   csrc/lua/coroutine.c
+  csrc/lua/dns.c
   csrc/lua/error.c
   csrc/lua/event.c
   csrc/lua/fd.c
+  csrc/lua/file.c
   csrc/lua/future.c
   csrc/lua/generator.c
   csrc/lua/group.c
   csrc/lua/item.c
   csrc/lua/limiter.c
+  csrc/lua/listener.c
   csrc/lua/lock.c
+  csrc/lua/numeral.c
   csrc/lua/open.c
+  csrc/lua/path.c
+  csrc/lua/process.c
   csrc/lua/protect.c
+  csrc/lua/read.c
+  csrc/lua/refusal.c
   csrc/lua/region.c
   csrc/lua/run.c
   csrc/lua/scope.c
   csrc/lua/select.c
   csrc/lua/semaphore.c
+  csrc/lua/signal.c
+  csrc/lua/source.c
+  csrc/lua/spawn.c
   csrc/lua/standin.c
+  csrc/lua/stream.c
   csrc/lua/sync.c
   csrc/lua/task.c
   csrc/lua/testing.c
+  csrc/lua/udp.c
   csrc/lua/wait.c
+  csrc/lua/wanted.c
+  csrc/lua/watch.c
 )
 
 set(XIO_CLI_SOURCES
@@ -77,48 +112,93 @@ set(XIO_LUA_MODULES
   lua/xio/async.lua
   lua/xio/callback.lua
   lua/xio/channel.lua
+  lua/xio/check_stream.lua
   lua/xio/combine.lua
   lua/xio/error.lua
+  lua/xio/eyeballs.lua
   lua/xio/failure.lua
+  lua/xio/fs.lua
   lua/xio/gsub.lua
   lua/xio/init.lua
   lua/xio/map.lua
   lua/xio/memory_stream.lua
+  lua/xio/net.lua
+  lua/xio/process.lua
   lua/xio/repl.lua
   lua/xio/require.lua
   lua/xio/scope_group.lua
+  lua/xio/serve.lua
+  lua/xio/signal.lua
   lua/xio/sort.lua
   lua/xio/standin.lua
+  lua/xio/stream.lua
   lua/xio/testing.lua
   lua/xio/tree.lua
   lua/xio/var.lua
+)
+
+# Texts and types of what is public, for editors and the reference: installed, never loaded.
+set(XIO_LUA_META
+  lua/xio/meta/barrier.lua
+  lua/xio/meta/channel.lua
+  lua/xio/meta/condition.lua
+  lua/xio/meta/error.lua
+  lua/xio/meta/event.lua
+  lua/xio/meta/fd.lua
+  lua/xio/meta/file.lua
+  lua/xio/meta/future.lua
+  lua/xio/meta/group.lua
+  lua/xio/meta/limiter.lua
+  lua/xio/meta/listener.lua
+  lua/xio/meta/lock.lua
+  lua/xio/meta/run.lua
+  lua/xio/meta/scope.lua
+  lua/xio/meta/select.lua
+  lua/xio/meta/semaphore.lua
+  lua/xio/meta/signal.lua
+  lua/xio/meta/stream.lua
+  lua/xio/meta/task.lua
+  lua/xio/meta/time.lua
+  lua/xio/meta/udp.lua
+  lua/xio/meta/watch.lua
+  lua/xio/meta/xio.lua
 )
 
 # Shared by all C tests: C tasks and other helpers.
 set(XIO_TEST_SUPPORT_SOURCES
   csrc/test/support/counting.c
   csrc/test/support/ctask.c
+  csrc/test/support/model.c
+  csrc/test/support/twin.c
   csrc/test/support/world.c
 )
 
 # One executable each: the core with C tasks, no Lua.
 set(XIO_UNIT_TESTS
+  csrc/test/unit/test_address.c
   csrc/test/unit/test_alloc.c
   csrc/test/unit/test_barrier.c
   csrc/test/unit/test_base.c
+  csrc/test/unit/test_buffer.c
+  csrc/test/unit/test_catcher.c
   csrc/test/unit/test_channel.c
   csrc/test/unit/test_check.c
   csrc/test/unit/test_clock.c
   csrc/test/unit/test_condition.c
+  csrc/test/unit/test_dns.c
   csrc/test/unit/test_event.c
   csrc/test/unit/test_fd.c
   csrc/test/unit/test_fd_io.c
+  csrc/test/unit/test_fd_select.c
+  csrc/test/unit/test_file.c
   csrc/test/unit/test_group.c
+  csrc/test/unit/test_handle.c
   csrc/test/unit/test_heap.c
   csrc/test/unit/test_list.c
   csrc/test/unit/test_lock.c
   csrc/test/unit/test_loop.c
   csrc/test/unit/test_loop_uv.c
+  csrc/test/unit/test_process.c
   csrc/test/unit/test_random.c
   csrc/test/unit/test_runqueue.c
   csrc/test/unit/test_sched.c
@@ -127,12 +207,16 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_settle.c
   csrc/test/unit/test_start.c
   csrc/test/unit/test_status.c
+  csrc/test/unit/test_stream.c
   csrc/test/unit/test_task.c
+  csrc/test/unit/test_udp.c
   csrc/test/unit/test_wait.c
+  csrc/test/unit/test_work.c
 )
 
 # One executable each: random programs with every invariant checked, no Lua.
 set(XIO_SIM_TESTS
+  csrc/test/sim/cooperation.c
   csrc/test/sim/tree.c
 )
 

@@ -3,6 +3,7 @@
  * ready, running, parked and held. */
 #include "check.h"
 
+#include "dns.h"
 #include "fd.h"
 #include "lock.h"
 
@@ -347,6 +348,7 @@ static bool check_counts(checker *check) {
          "clock: promises and timers differ");
   EXPECT(check->loop->handles != 0, "loop: its own handle is not counted");
   EXPECT(xio_fd_valid(check->loop), "fd: waiters and slots differ");
+  EXPECT(xio_dns_valid(check->loop), "dns: lookups and what is at work differ");
   return true;
 }
 

@@ -12,10 +12,10 @@ local module = {}
 
 -- -- producer ---------------------------------------------------------------------------
 
----@class xio.Producer
----@field recv fun(self: xio.Producer): any, string? the next value; nil, "closed" at the end
----@field try_recv fun(self: xio.Producer): any, string? or nil, "empty"
 local producer = { __name = "xio.Producer" }
+
+--- What xio.producer gives. It can be called for the next value, and so iterated over.
+---@class xio.Producer
 local methods = {}
 
 -- With it as its state a `for` loop shows that it has the closing value too.
@@ -78,8 +78,19 @@ local function receiver_of(self, is_loop)
   return self.rx
 end
 
+--- Waits for the next value. Raises the error of the function. A checkpoint; cancelled, it raises,
+--- and no value is lost.
+---@return any value nil at the end
+---@return "closed"? why
 function methods:recv() return receiver_of(self):recv() end
+
+--- Takes the next value if there is one; never waits.
+---@return any value
+---@return "empty"|"closed"|nil why
 function methods:try_recv() return receiver_of(self):try_recv() end
+
+--- Those of the channel behind it.
+---@return xio.ChannelStats
 function methods:stats() return self.rx:stats() end
 
 -- The producer is cancelled, and has ended.
@@ -116,6 +127,9 @@ local function close(self, in_flight)
   error(both(in_flight, life.err), 0)
 end
 
+--- Cancels the function, and waits until it has ended, with cancellation hidden. Raises the error
+--- of the function, if nobody was told of it.
+---@return boolean first whether it was open
 function methods:close() return close(self) end
 
 producer.__index = methods
@@ -163,6 +177,7 @@ end
 
 -- -- broadcast --------------------------------------------------------------------------
 
+--- What xio.broadcast gives. Closed by `<close>` too.
 ---@class xio.Hub
 local hub = { __name = "xio.Hub" }
 hub.__index = hub

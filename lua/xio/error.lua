@@ -243,6 +243,8 @@ end
 
 --- Makes a group of errors: `xio.ErrorGroup{e1, e2}`. Its class, for comparisons of
 --- metatables, is `xio.ErrorGroup.type`.
+---@param errors any[] at least one
+---@return xio.ErrorGroup
 module.ErrorGroup = setmetatable({ type = group_type }, {
   __call = function(_, errors)
     if type(errors) ~= "table" or #errors == 0 then

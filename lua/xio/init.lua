@@ -46,10 +46,26 @@ include "xio.channel"
 include "xio.tree"
 
 -- Modules that are fields of xio, loaded when first used.
-local lazy = { testing = "xio.testing" }
+local lazy = {
+  testing = "xio.testing",
+  net = "xio.net",
+  fs = "xio.fs",
+  signal = "xio.signal",
+  process = "xio.process",
+  stream = "xio.stream",
+}
+
+-- Streams, made when first used.
+local standard = { stdin = 0, stdout = 1, stderr = 2 }
 
 return setmetatable(xio, {
   __index = function(self, name)
+    local number = standard[name]
+    if number then
+      local stream = core.stdio(number)
+      rawset(self, name, stream)
+      return stream
+    end
     local module = lazy[name]
     if module == nil then return nil end
     local value = require(module)

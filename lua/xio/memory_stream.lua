@@ -62,8 +62,8 @@ end
 
 -- -- common -----------------------------------------------------------------------------
 
+--- An end of a pair of streams in memory. Closed by `<close>` too.
 ---@class xio.MemoryStream
----@field closed boolean
 local methods = {}
 
 local states = setmetatable({}, { __mode = "k" }) -- stream -> state
@@ -78,7 +78,8 @@ local MESSAGES = {
 }
 
 local function refuse(code, operation, part)
-  return nil, failure.make(code, operation .. ": " .. MESSAGES[code], operation), code, part
+  local message = ("%s: %s (%s)"):format(operation, MESSAGES[code], code)
+  return nil, failure.make(code, message, operation), code, part
 end
 
 -- Frees the side that an operation has taken.
@@ -474,10 +475,7 @@ end
 local stream_type = {
   __name = "xio.MemoryStream",
   __metatable = false,
-  __index = function(self, key)
-    if key == "closed" then return states[self].closed end
-    return methods[key]
-  end,
+  __index = methods,
   __newindex = function(_, key)
     argument.misuse(("stream: the field '%s' cannot be set"):format(tostring(key)))
   end,
