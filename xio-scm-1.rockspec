@@ -100,6 +100,7 @@ build = {
         "csrc/core/lock.c",
         "csrc/core/loop.c",
         "csrc/core/path.c",
+        "csrc/core/port.c",
         "csrc/core/process.c",
         "csrc/core/remove.c",
         "csrc/core/runqueue.c",

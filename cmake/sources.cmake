@@ -31,6 +31,7 @@ set(XIO_CORE_SOURCES
   csrc/core/lock.c
   csrc/core/loop.c
   csrc/core/path.c
+  csrc/core/port.c
   csrc/core/process.c
   csrc/core/remove.c
   csrc/core/runqueue.c
@@ -198,6 +199,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_lock.c
   csrc/test/unit/test_loop.c
   csrc/test/unit/test_loop_uv.c
+  csrc/test/unit/test_port.c
   csrc/test/unit/test_process.c
   csrc/test/unit/test_random.c
   csrc/test/unit/test_runqueue.c

@@ -57,6 +57,7 @@ struct xio_loop {
   struct xio_fd_poller *fds; /* of fd.c; NULL while no descriptor was ever waited for */
   struct xio_handle_set *handle_set; /* of handle.c; NULL while it had no handle */
   struct xio_resolver *resolver;     /* of dns.c; NULL while nothing was ever looked up */
+  struct xio_port *port;             /* of port.c; NULL while no thread had to know it */
   bool owns_uv;
   uv_loop_t own_uv; /* used when owns_uv; last, since it is large */
 };
