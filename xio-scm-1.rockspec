@@ -140,6 +140,7 @@ build = {
         "csrc/lua/numeral.c",
         "csrc/lua/open.c",
         "csrc/lua/path.c",
+        "csrc/lua/preload.c",
         "csrc/lua/process.c",
         "csrc/lua/protect.c",
         "csrc/lua/read.c",

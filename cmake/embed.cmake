@@ -1,6 +1,7 @@
-# The Lua modules of xio as bytecode in C arrays inside the interpreter
-# (XIO_EMBEDDED_SOURCE), and as links in the build tree. The arrays are declared in
-# csrc/cli/embedded.h and written by tools/embed.c, which runs while building.
+# The Lua modules of xio in C arrays: as bytecode for the interpreter
+# (XIO_EMBEDDED_BYTECODE), as source text for libxio (XIO_EMBEDDED_TEXT); and as links in the
+# build tree. The arrays are declared in csrc/lua/preload.h and written by tools/embed.c,
+# which runs while building.
 
 # Module name of a file under lua/: lua/xio/init.lua is xio, lua/xio/a.lua is xio.a.
 function(xio_module_name file result)
@@ -24,7 +25,8 @@ function(xio_link_lua_modules directory)
   endforeach()
 endfunction()
 
-set(XIO_EMBEDDED_SOURCE "${PROJECT_BINARY_DIR}/generated/embedded.c")
+set(XIO_EMBEDDED_BYTECODE "${PROJECT_BINARY_DIR}/generated/bytecode.c")
+set(XIO_EMBEDDED_TEXT "${PROJECT_BINARY_DIR}/generated/text.c")
 set(embed_arguments "")
 foreach(file IN LISTS XIO_LUA_MODULES)
   xio_module_name("${file}" name)
@@ -39,8 +41,10 @@ set_target_properties(xio-embed PROPERTIES
   RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/generated")
 
 add_custom_command(
-  OUTPUT "${XIO_EMBEDDED_SOURCE}"
-  COMMAND xio-embed "${XIO_EMBEDDED_SOURCE}" ${embed_arguments}
+  OUTPUT "${XIO_EMBEDDED_BYTECODE}" "${XIO_EMBEDDED_TEXT}"
+  COMMAND xio-embed "${XIO_EMBEDDED_BYTECODE}" "${XIO_EMBEDDED_TEXT}" ${embed_arguments}
   DEPENDS xio-embed ${embed_depends}
   COMMENT "Embedding the Lua modules"
   VERBATIM)
+# Several targets compile these: they wait for one command that makes them.
+add_custom_target(xio-embedded DEPENDS "${XIO_EMBEDDED_BYTECODE}" "${XIO_EMBEDDED_TEXT}")

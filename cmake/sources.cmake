@@ -74,6 +74,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/numeral.c
   csrc/lua/open.c
   csrc/lua/path.c
+  csrc/lua/preload.c
   csrc/lua/process.c
   csrc/lua/protect.c
   csrc/lua/read.c
@@ -95,6 +96,10 @@ set(XIO_LUA_SOURCES
   csrc/lua/wait.c
   csrc/lua/wanted.c
   csrc/lua/watch.c
+)
+
+set(XIO_HOST_SOURCES
+  csrc/host/library.c
 )
 
 set(XIO_CLI_SOURCES

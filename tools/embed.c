@@ -1,16 +1,17 @@
-/* embed: writes the Lua modules that the interpreter carries as a C source.
+/* embed: writes the Lua modules that the interpreter and libxio carry as C sources.
  *
- * Usage: embed OUTPUT NAME=PATH... A tool of the build, run on the machine that builds.
- * Each module is compiled by the very Lua that the interpreter is linked with, and kept as
- * bytecode with its line numbers: loading it takes a tenth of the time of its source. The
- * table is declared in csrc/cli/embedded.h. Whether all was written is asked once, at the
- * end. */
+ * Usage: embed BYTECODE-OUTPUT TEXT-OUTPUT NAME=PATH... A tool of the build, run on the
+ * machine that builds. For the interpreter each module is compiled by the very Lua that
+ * that is linked with, and kept as bytecode with its line numbers: loading it takes a
+ * tenth of the time of its source. libxio's host brings a Lua of its own, so that gets the
+ * source. The table is declared in csrc/lua/preload.h. Whether all was written is asked
+ * once, at the end. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/embedded.h"
+#include "lua/preload.h"
 
 static int write_bytes(lua_State *L, const void *data, size_t size, void *context) {
   (void)L;
@@ -22,10 +23,10 @@ static int write_bytes(lua_State *L, const void *data, size_t size, void *contex
   return 0;
 }
 
-/* Pushes what the module is called in messages: "=[xio] error.lua". */
-static const char *push_source(lua_State *L, const char *name) {
+/* Pushes the name of the module's file below lua/xio: "error.lua". */
+static const char *push_file_name(lua_State *L, const char *name) {
   const char *file = strncmp(name, "xio.", 4) == 0 ? name + 4 : "init";
-  return lua_pushfstring(L, "%s%s.lua", XIO_SOURCE_PREFIX, luaL_gsub(L, file, ".", "/"));
+  return lua_pushfstring(L, "%s.lua", luaL_gsub(L, file, ".", "/"));
 }
 
 /* Reads the whole file; pushes it. */
@@ -45,39 +46,64 @@ static int push_file(lua_State *L, const char *path) {
   return 1;
 }
 
-static void write_module(lua_State *L, FILE *out, int number, const char *argument) {
+/* Writes the module of one argument: into `bytecode` its code, into `text` its source. */
+static void write_module(lua_State *L, FILE *bytecode, FILE *text, const char *argument) {
   const char *equals = strchr(argument, '=');
   if (equals == NULL) luaL_error(L, "NAME=PATH expected, got %s", argument);
   const char *name = lua_pushlstring(L, argument, (size_t)(equals - argument));
   push_file(L, equals + 1);
   size_t size = 0;
-  const char *text = lua_tolstring(L, -1, &size);
-  if (luaL_loadbufferx(L, text, size, push_source(L, name), "t") != LUA_OK) lua_error(L);
-  (void)fprintf(out, "static const unsigned char code_%d[] = {\n", number);
-  if (lua_dump(L, write_bytes, out, 0) != 0) luaL_error(L, "cannot write");
-  (void)fputs("};\n", out);
+  const char *source = lua_tolstring(L, -1, &size);
+  const char *chunk =
+      lua_pushfstring(L, "%s%s", XIOL_SOURCE_PREFIX, push_file_name(L, name));
+  if (write_bytes(L, source, size, text) != 0) luaL_error(L, "cannot write");
+  if (luaL_loadbufferx(L, source, size, chunk, "t") != LUA_OK) lua_error(L);
+  if (lua_dump(L, write_bytes, bytecode, 0) != 0) luaL_error(L, "cannot write");
   lua_settop(L, 0);
+}
+
+static void write_table(lua_State *L, FILE *out, int count, char **modules) {
+  (void)fputs("\nconst xiol_module xiol_embedded_modules[] = {\n", out);
+  for (int i = 0; i < count; i++) {
+    const char *equals = strchr(modules[i], '=');
+    const char *name = lua_pushlstring(L, modules[i], (size_t)(equals - modules[i]));
+    (void)fprintf(out, "    {\"%s\", \"%s\", data_%d, sizeof data_%d},\n", name,
+                  push_file_name(L, name), i, i);
+    lua_settop(L, 0);
+  }
+  (void)fputs("    {NULL, NULL, NULL, 0},\n};\n", out);
+}
+
+static FILE *open_output(lua_State *L, const char *path) {
+  FILE *out = fopen(path, "w");
+  if (out == NULL) luaL_error(L, "cannot write %s", path);
+  (void)fputs("/* Made by tools/embed.c; do not edit. */\n#include \"lua/preload.h\"\n\n",
+              out);
+  return out;
+}
+
+static void close_output(lua_State *L, FILE *out, const char *path) {
+  int failed = ferror(out);
+  if (fclose(out) != 0 || failed) luaL_error(L, "cannot write %s", path);
 }
 
 /* embed(arguments): their number and the list are light userdata. */
 static int embed(lua_State *L) {
   int argc = (int)lua_tointeger(L, 1);
   char **argv = lua_touserdata(L, 2);
-  if (argc < 2) return luaL_error(L, "usage: embed OUTPUT NAME=PATH...");
-  FILE *out = fopen(argv[1], "w");
-  if (out == NULL) return luaL_error(L, "cannot write %s", argv[1]);
-  (void)fputs(
-      "/* Made by the embed tool; do not edit. */\n#include \"cli/embedded.h\"\n\n", out);
-  for (int i = 2; i < argc; i++) write_module(L, out, i, argv[i]);
-  (void)fputs("\nconst xio_embedded_module xio_embedded_modules[] = {\n", out);
-  for (int i = 2; i < argc; i++) {
-    int length = (int)(strchr(argv[i], '=') - argv[i]);
-    (void)fprintf(out, "    {\"%.*s\", code_%d, sizeof code_%d},\n", length, argv[i], i,
-                  i);
+  if (argc < 3) return luaL_error(L, "usage: embed BYTECODE TEXT NAME=PATH...");
+  FILE *outputs[] = {open_output(L, argv[1]), open_output(L, argv[2])};
+  for (int i = 3; i < argc; i++) {
+    for (int j = 0; j < 2; j++) {
+      (void)fprintf(outputs[j], "static const unsigned char data_%d[] = {\n", i - 3);
+    }
+    write_module(L, outputs[0], outputs[1], argv[i]);
+    for (int j = 0; j < 2; j++) (void)fputs("};\n", outputs[j]);
   }
-  (void)fputs("    {NULL, NULL, 0},\n};\n", out);
-  int failed = ferror(out);
-  if (fclose(out) != 0 || failed) return luaL_error(L, "cannot write %s", argv[1]);
+  for (int j = 0; j < 2; j++) {
+    write_table(L, outputs[j], argc - 3, argv + 3);
+    close_output(L, outputs[j], argv[1 + j]);
+  }
   return 0;
 }
 

@@ -9,7 +9,7 @@
 
 #include "cli/library.h"
 #include "cli/report.h"
-#include "cli/setup.h"
+#include "lua/preload.h"
 
 enum { NOTHING_TO_CALL = -1 };
 
@@ -116,7 +116,7 @@ static void push_repl(lua_State *L) {
   static const char repl_key = 0;
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &repl_key) != LUA_TNIL) return;
   lua_pop(L, 1);
-  xio_setup_push_module(L, "xio.repl");
+  xiol_push_module(L, "xio.repl");
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &repl_key);
 }

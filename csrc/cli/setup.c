@@ -6,10 +6,9 @@
 #include <string.h>
 #include <uv.h>
 
-#include "cli/embedded.h"
 #include "cli/exit.h"
 #include "cli/library.h"
-#include "xio.h"
+#include "lua/preload.h"
 
 enum { PATH_BYTES_MAX = 4096 };
 
@@ -80,50 +79,11 @@ static void extend_paths(lua_State *L) {
   lua_pop(L, 2);
 }
 
-/* Pushes the chunk of an embedded module. */
-static void push_chunk(lua_State *L, const xio_embedded_module *module) {
-  const char *data = (const char *)module->data;
-  if (luaL_loadbufferx(L, data, module->size, module->name, "b") != LUA_OK) lua_error(L);
-}
-
-/* Loader of an embedded module, with the module as upvalue. */
-static int load_embedded(lua_State *L) {
-  push_chunk(L, lua_touserdata(L, lua_upvalueindex(1)));
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, 1);
-  return 1;
-}
-
-static void preload_modules(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_xio_core);
-  lua_setfield(L, -2, "xio.core");
-  for (const xio_embedded_module *module = xio_embedded_modules; module->name != NULL;
-       module++) {
-    lua_pushlightuserdata(L, (void *)module);
-    lua_pushcclosure(L, load_embedded, 1);
-    lua_setfield(L, -2, module->name);
-  }
-  lua_pop(L, 1);
-}
-
-void xio_setup_push_module(lua_State *L, const char *name) {
-  const xio_embedded_module *module = xio_embedded_modules;
-  while (module->name != NULL && strcmp(module->name, name) != 0) module++;
-  if (module->name == NULL) {
-    luaL_error(L, "module '%s' is not in this program", name);
-    return;
-  }
-  push_chunk(L, module);
-  lua_pushstring(L, name);
-  lua_call(L, 1, 1);
-}
-
 /* Replaces a function of a library by the one that a module returns. */
 static void install(lua_State *L, const char *library, const char *name,
                     const char *module) {
   push_library(L, library);
-  xio_setup_push_module(L, module);
+  xiol_push_module(L, module);
   lua_setfield(L, -2, name);
   lua_pop(L, 1);
 }
@@ -138,7 +98,7 @@ void xio_setup(lua_State *L, xio_program *program) {
   luaL_openlibs(L);
   set_arguments(L, program->options);
   extend_paths(L);
-  preload_modules(L);
+  xiol_preload(L, xiol_embedded_modules);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "xio");
   lua_call(L, 1, 1);

@@ -15,8 +15,4 @@
  * what goes wrong. */
 void xio_setup(lua_State *L, xio_program *program);
 
-/* Runs an embedded module's chunk anew, outside package.loaded, and pushes its result.
- * Raises where there is no such module. */
-void xio_setup_push_module(lua_State *L, const char *name);
-
 #endif

@@ -32,6 +32,13 @@ extern "C" {
  * coroutine wait inside a task. */
 XIO_API int luaopen_xio_core(lua_State *L);
 
+/* Makes `require "xio"` work in `L` without any path: puts xio's modules, which libxio
+ * carries, into package.preload, opens the C module without replacing any global
+ * function, loads the module "xio", pushes its table and returns 1. The standard
+ * libraries must be open (luaL_openlibs). Raises a Lua error when memory is out. For
+ * luaL_requiref. */
+XIO_API int luaopen_xio(lua_State *L);
+
 /* The version, as "major.minor.patch". Static text; any thread. */
 XIO_API const char *xio_version(void);
 

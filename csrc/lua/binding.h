@@ -33,6 +33,13 @@ static inline xiol_state *xiol_state_of(lua_State *L) {
   return lua_touserdata(L, lua_upvalueindex(XIOL_UPVALUE_STATE));
 }
 
+/* The state of L; NULL where xio.core was not opened. Needs one slot of the stack. */
+xiol_state *xiol_find_state(lua_State *L);
+
+/* Opens xio.core where that was not done, leaves the global functions alone, and pushes
+ * the module's table. Raises when memory is out. */
+xiol_state *xiol_push_core(lua_State *L);
+
 /* Pushes one of the state's values. */
 static inline void xiol_push_ref(lua_State *L, const xiol_state *state, xiol_ref ref) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, state->refs[ref]);
@@ -273,7 +280,12 @@ void xiol_push_body(lua_State *L, const xiol_task *task);
 
 /* -- generator.c: a coroutine library whose coroutines may wait ---------------------- */
 
+/* Sets the library as `coroutine` in the module's table, which is at the top. */
 void xiol_open_generator(lua_State *L, xiol_state *state);
+
+/* Puts its functions into the global table `coroutine`, in the place of the stock ones.
+ * The module's table is at the top. */
+void xiol_replace_coroutine(lua_State *L);
 
 /* Frees what generator.c keeps in the state. */
 void xiol_close_generator(xiol_state *state);

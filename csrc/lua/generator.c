@@ -4,8 +4,9 @@
  * function), which sees that the running task is no longer running, and yields in turn;
  * so the wait goes down to the scheduler through any number of generators. Resumed, each
  * level resumes the one above it. The consumer sees nothing of it. The functions replace
- * those of the coroutine table when xio.core is opened; outside of tasks they do what the
- * stock ones do. What is kept: for each generator in the middle of a wait, its task. A
+ * those of the coroutine table when Lua opens xio.core, and when a host asks for it; they
+ * are `coroutine` in the module's table. Outside of tasks they do what the stock ones
+ * do. What is kept: for each generator in the middle of a wait, its task. A
  * place for that is made before the generator runs, since nothing may fail once a wait
  * has begun. Loop's thread. */
 #include <string.h>
@@ -383,16 +384,41 @@ static int l_running(lua_State *L) {
   return 2;
 }
 
+static const luaL_Reg functions[] = {{"resume", l_resume},   {"wrap", l_wrap},
+                                     {"yield", l_yield},     {"close", l_close},
+                                     {"running", l_running}, {NULL, NULL}};
+
+/* Copies the fields of the table at `from` to the one at the top. */
+static void copy_fields(lua_State *L, int from) {
+  lua_pushnil(L);
+  while (lua_next(L, from) != 0) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+}
+
 void xiol_open_generator(lua_State *L, xiol_state *state) {
-  static const luaL_Reg functions[] = {{"resume", l_resume},   {"wrap", l_wrap},
-                                       {"yield", l_yield},     {"close", l_close},
-                                       {"running", l_running}, {NULL, NULL}};
+  lua_newtable(L);
+  int stock = lua_gettop(L);
   lua_newtable(L);
   if (lua_getglobal(L, "coroutine") == LUA_TTABLE) {
     lua_getfield(L, -1, "close");
-    lua_setfield(L, -3, "close");
-    xiol_set_functions(L, state, functions);
+    lua_setfield(L, stock, "close");
+    lua_insert(L, stock + 1);
+    copy_fields(L, stock + 1);
+  } else {
+    lua_insert(L, stock + 1);
   }
+  xiol_set_functions(L, state, functions);
+  lua_setfield(L, stock - 1, "coroutine");
   lua_pop(L, 1);
   xiol_keep(L, state, XIOL_REF_STOCK);
+}
+
+void xiol_replace_coroutine(lua_State *L) {
+  lua_getfield(L, -1, "coroutine");
+  int ours = lua_gettop(L);
+  if (lua_getglobal(L, "coroutine") == LUA_TTABLE) copy_fields(L, ours);
+  lua_settop(L, ours - 1);
 }

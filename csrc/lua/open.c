@@ -247,9 +247,18 @@ static int l_sources(lua_State *L) {
 static const luaL_Reg open_functions[] = {
     {"hook", l_hook}, {"sources", l_sources}, {NULL, NULL}};
 
-int luaopen_xio_core(lua_State *L) {
+xiol_state *xiol_find_state(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  xiol_state *state = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return state;
+}
+
+/* Pushes the module's table, which is made where there is none yet. */
+static bool push_core(lua_State *L) {
   luaL_checkversion(L);
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) != LUA_TNIL) return 1;
+  luaL_checkstack(L, 8, NULL);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) != LUA_TNIL) return false;
   lua_pop(L, 1);
   xiol_state *state = new_state(L);
   lua_newtable(L);
@@ -302,6 +311,16 @@ int luaopen_xio_core(lua_State *L) {
   xiol_open_generator(L, state);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
+  return true;
+}
+
+xiol_state *xiol_push_core(lua_State *L) {
+  push_core(L);
+  return xiol_find_state(L);
+}
+
+int luaopen_xio_core(lua_State *L) {
+  if (push_core(L)) xiol_replace_coroutine(L);
   return 1;
 }
 

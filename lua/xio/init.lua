@@ -28,6 +28,7 @@ for _, name in ipairs {
 end
 
 xio.timeout = core.fail_after
+xio.coroutine = core.coroutine
 
 xio._VERSION = "xio " .. core.version
 

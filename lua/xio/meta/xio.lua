@@ -7,6 +7,7 @@
 ---@field stdin xio.Stream the standard streams, whatever they are: terminal, pipe, file, null
 ---@field stdout xio.Stream
 ---@field stderr xio.Stream
+---@field coroutine table Lua's library, with generators that may wait (a host may keep its own)
 local xio = {}
 
 xio.main = require("xio.combine").main
@@ -35,6 +36,8 @@ xio.Error = require("xio.error").Error
 xio.ErrorGroup = require("xio.error").ErrorGroup
 xio.TimeoutError = require("xio.error").TimeoutError
 xio.Interrupted = require("xio.error").Interrupted
+
+xio.coroutine = require("xio.core").coroutine
 
 xio.net = require("xio.net")
 xio.fs = require("xio.fs")
