@@ -23,6 +23,11 @@ static void on_uv_timer(uv_timer_t *timer) {
     uv_stop(loop->uv); /* this uv_run only */
 }
 
+static void on_attention(uv_async_t *async) {
+  xio_loop *loop = async->data;
+  loop->interrupted = true;
+}
+
 /* Makes sure that the numbers of the standard streams are taken: libuv (1.44) aborts when
  * it closes a descriptor of its own that has one of them. */
 static void take_standard_numbers(void) {
@@ -41,13 +46,20 @@ static int open_uv(xio_loop *loop, uv_loop_t *host) {
     int status = uv_loop_init(&loop->own_uv);
     if (status != 0) return status;
   }
+  int status = uv_async_init(loop->uv, &loop->attention, on_attention);
+  if (status != 0) {
+    if (loop->owns_uv) (void)uv_loop_close(&loop->own_uv);
+    return status;
+  }
   uv_timer_init(loop->uv, &loop->timer); /* both always succeed */
   uv_prepare_init(loop->uv, &loop->prepare);
   loop->timer.data = loop;
   loop->prepare.data = loop;
+  loop->attention.data = loop;
   loop->timer_at = XIO_NEVER;
   uv_unref((uv_handle_t *)&loop->timer);
-  loop->handles = 2;
+  uv_unref((uv_handle_t *)&loop->attention);
+  loop->handles = 3;
   return XIO_OK;
 }
 
@@ -146,7 +158,7 @@ static bool settle(xio_loop *loop) {
 static int wait_outside(xio_loop *loop, int64_t limit_at) {
   if (settle(loop)) return XIO_OK;
   if (loop->clock.is_virtual) {
-    if (try_jump(loop)) return XIO_OK;
+    if (try_jump(loop) || loop->interrupted) return XIO_OK;
     if (!outside_can_wake(loop)) return XIO_EDEADLK;
     poll_until(loop, limit_at);
     return XIO_OK;
@@ -154,6 +166,7 @@ static int wait_outside(xio_loop *loop, int64_t limit_at) {
   int64_t next = xio_clock_next(&loop->clock);
   if (next == XIO_NEVER && !outside_can_wake(loop)) {
     xio_loop_poll(loop); /* what is not referenced may have come already */
+    if (loop->interrupted) return XIO_OK;
     return xio_runqueue_empty(&loop->queue) ? XIO_EDEADLK : XIO_OK;
   }
   poll_until(loop, next < limit_at ? next : limit_at);
@@ -190,8 +203,19 @@ static void run_turn(xio_loop *loop, bool chain) {
   if (!xio_runqueue_empty(&loop->queue)) poll_sometimes(loop, steps);
 }
 
+void xio_loop_interrupt(xio_loop *loop) {
+  uv_async_send(&loop->attention); /* fails for what is no async handle only */
+}
+
+bool xio_loop_interrupted(xio_loop *loop) {
+  bool was = loop->interrupted;
+  loop->interrupted = false;
+  return was;
+}
+
 int xio_loop_run(xio_loop *loop) {
   while (loop->root.live != 0) {
+    if (XIO_UNLIKELY(loop->interrupted) && xio_loop_interrupted(loop)) return XIO_EINTR;
     if (xio_runqueue_empty(&loop->queue)) {
       int status = wait_outside(loop, XIO_NEVER);
       if (status != XIO_OK) return status;
@@ -337,6 +361,7 @@ void xio_loop_close(xio_loop *loop) {
   xio_group_close_root(&loop->root);
   uv_close((uv_handle_t *)&loop->timer, on_closed);
   uv_close((uv_handle_t *)&loop->prepare, on_closed);
+  uv_close((uv_handle_t *)&loop->attention, on_closed);
   if (!loop->owns_uv) return; /* freed by the last close callback */
   while (loop->handles != 0) uv_run(loop->uv, UV_RUN_ONCE);
   int status = uv_loop_close(loop->uv);

@@ -44,6 +44,8 @@ struct xio_loop {
   uv_loop_t *uv;
   uv_timer_t timer;     /* wakes a blocking poll */
   uv_prepare_t prepare; /* active while libuv runs */
+  uv_async_t attention; /* wakes the poll for xio_loop_interrupt; not referenced */
+  bool interrupted;     /* it has, and nobody was told yet */
   int64_t timer_at;     /* when it is set to; XIO_NEVER: it is stopped */
   int64_t polled_at;    /* when the system was last polled */
   void (*on_turn)(xio_loop *loop);
@@ -67,13 +69,21 @@ struct xio_loop {
 int xio_loop_open(xio_loop **out, const xio_loop_opts *opts) XIO_WARN_UNUSED;
 
 /* Runs until no task of the root group lives. XIO_EDEADLK: every task waits, and nothing
- * outside can wake one; the caller may cancel something and call again. */
+ * outside can wake one; the caller may cancel something and call again. XIO_EINTR:
+ * xio_loop_interrupt was called; the caller does what it is for, and calls again. */
 int xio_loop_run(xio_loop *loop) XIO_WARN_UNUSED;
 
 /* One round: runs what is ready; where nothing is, first waits at most `timeout_ns` for
  * something. Returns whether any task lives; `*stalled` tells that nothing can wake
  * them. */
 bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled);
+
+/* Makes xio_loop_run return between two tasks, soon, also where it waits for the system.
+ * Any thread, and signal handlers; the loop is open. */
+void xio_loop_interrupt(xio_loop *loop);
+
+/* Whether that was called since this was asked last; for drivers that step. */
+bool xio_loop_interrupted(xio_loop *loop);
 
 /* Takes what the system has ready now, without running any task. */
 void xio_loop_poll(xio_loop *loop);

@@ -166,6 +166,24 @@ static void real_stall_is_told(void **state) {
   end_world(&world);
 }
 
+static void interrupting_returns_between_tasks(void **state) {
+  (void)state;
+  begin_real_world();
+  ctask *task = ctask_spawn(&world, forever, 0);
+  xio_loop_interrupt(world.loop);
+  assert_int_equal(xio_loop_run(world.loop), XIO_EINTR);
+  assert_false(xio_loop_interrupted(world.loop));
+  assert_int_equal(xio_loop_run(world.loop), XIO_EDEADLK);
+  xio_loop_interrupt(world.loop);
+  bool stalled = true;
+  assert_true(xio_loop_step(world.loop, XIO_NEVER, &stalled));
+  assert_true(xio_loop_interrupted(world.loop));
+  assert_false(xio_loop_interrupted(world.loop));
+  xio_scope_cancel(&task->core.own, XIO_SOURCE_CANCEL);
+  run_world(&world);
+  end_world(&world);
+}
+
 /* -- again, and the end -------------------------------------------------------------- */
 
 static void renewed_root_knows_nothing_of_the_last_run(void **state) {
@@ -338,6 +356,7 @@ int main(void) {
       cmocka_unit_test(real_sleep_is_never_early),
       cmocka_unit_test(step_waits_as_long_as_it_may),
       cmocka_unit_test(real_stall_is_told),
+      cmocka_unit_test(interrupting_returns_between_tasks),
       cmocka_unit_test(renewed_root_knows_nothing_of_the_last_run),
       cmocka_unit_test(closing_abandons_tasks_in_every_state),
       cmocka_unit_test(closing_in_the_middle_of_a_batch_is_fine),
