@@ -118,6 +118,7 @@ build = {
         "csrc/core/watch.c",
         "csrc/core/work.c",
         "csrc/lua/argument.c",
+        "csrc/lua/attention.c",
         "csrc/lua/barrier.c",
         "csrc/lua/body.c",
         "csrc/lua/cancel.c",

@@ -52,6 +52,7 @@ set(XIO_CORE_SOURCES
 
 set(XIO_LUA_SOURCES
   csrc/lua/argument.c
+  csrc/lua/attention.c
   csrc/lua/barrier.c
   csrc/lua/body.c
   csrc/lua/cancel.c
@@ -108,6 +109,7 @@ set(XIO_CLI_SOURCES
   csrc/cli/main.c
   csrc/cli/options.c
   csrc/cli/program.c
+  csrc/cli/quit.c
   csrc/cli/report.c
   csrc/cli/setup.c
 )

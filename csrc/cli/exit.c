@@ -4,6 +4,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "cli/quit.h"
+
 static int exit_code(lua_State *L) {
   if (lua_isboolean(L, 1)) return lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
   return (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
@@ -26,6 +28,7 @@ static int exit_process(lua_State *L) {
   int code = exit_code(L);
   if (lua_toboolean(L, 2)) {
     if (program->coroutine != NULL) close_coroutine(program->coroutine);
+    xio_quit_close();
     lua_close(L);
   }
   /* as the stock function; other threads of ours have nothing at exit */

@@ -12,6 +12,7 @@
 #include "cli/library.h"
 #include "cli/options.h"
 #include "cli/program.h"
+#include "cli/quit.h"
 #include "cli/report.h"
 #include "cli/setup.h"
 
@@ -63,6 +64,7 @@ static int interpret(const xio_options *options) {
       over = call(L, run, &program, &ending) || !program.in_session || ending.signal != 0;
     }
   }
+  xio_quit_close();
   lua_close(L);
   return xio_report_finish(&ending);
 }

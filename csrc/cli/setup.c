@@ -8,6 +8,7 @@
 
 #include "cli/exit.h"
 #include "cli/library.h"
+#include "cli/quit.h"
 #include "lua/preload.h"
 
 enum { PATH_BYTES_MAX = 4096 };
@@ -110,6 +111,7 @@ void xio_setup(lua_State *L, xio_program *program) {
   xio_exit_push(L, program);
   lua_setfield(L, -2, "exit");
   lua_pop(L, 1);
+  xio_quit_open(L, program->options);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as in the stock interpreter */
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../include/xio.h"
+#include "attention.h"
 #include "binding.h"
 #include "channel.h"
 #include "file.h"
@@ -106,6 +107,13 @@ void xiol_let_go(lua_State *L, xiol_state *state, int anchors, int slot) {
   lua_pushboolean(L, 0);
   lua_rawseti(L, anchors, slot);
   state->free_slots[state->free_count++] = slot;
+}
+
+xiol_state *xiol_attention_state(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+  xiol_state *state = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return state;
 }
 
 void xiol_push_upvalues(lua_State *L, const xiol_state *state) {
@@ -214,6 +222,7 @@ static xiol_state *new_state(lua_State *L) {
   xiol_keep(L, state, XIOL_REF_MEMORY);
   keep_function(L, state, XIOL_REF_TASK_MAIN, xiol_task_main);
   keep_function(L, state, XIOL_REF_HANDLER, xiol_handler);
+  keep_function(L, state, XIOL_REF_ATTEND, xiol_attend);
   keep_function(L, state, XIOL_REF_PACK, xiol_pack_results);
   keep_function(L, state, XIOL_REF_JUDGE, xiol_judge_error);
   keep_function(L, state, XIOL_REF_MAKE_COROUTINE, xiol_make_coroutine);

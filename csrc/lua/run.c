@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../core/check.h"
+#include "attention.h"
 #include "binding.h"
 
 const xiol_kind xiol_kind_runtime = {"xio.Runtime"};
@@ -211,9 +212,10 @@ static bool break_deadlock(lua_State *L, xiol_runtime *runtime) {
 /* Runs until no task lives. What still lives after that could not be ended. */
 static void drive(lua_State *L, xiol_runtime *runtime) {
   driving before = begin_driving(L, runtime);
-  bool again = true;
-  while (again) {
-    again = xio_loop_run(runtime->loop) == XIO_EDEADLK && break_deadlock(L, runtime);
+  for (int status = XIO_EINTR; status == XIO_EINTR;) {
+    status = xio_loop_run(runtime->loop);
+    xiol_attention_give(L, runtime->state);
+    if (status == XIO_EDEADLK && break_deadlock(L, runtime)) status = XIO_EINTR;
   }
   end_driving(runtime, before);
 }
@@ -390,6 +392,7 @@ static int runtime_step(lua_State *L) {
   driving before = begin_driving(L, runtime);
   bool stalled = false;
   bool more = xio_loop_step(runtime->loop, timeout, &stalled);
+  if (xio_loop_interrupted(runtime->loop)) xiol_attention_give(L, runtime->state);
   end_driving(runtime, before);
   if (!more) renew(L, runtime);
   lua_pushboolean(L, more);

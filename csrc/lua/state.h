@@ -8,6 +8,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <signal.h>
 
 #include "../core/loop.h"
 #include "../core/signal.h"
@@ -79,6 +80,7 @@ typedef enum xiol_ref {
   XIOL_REF_CONTEXTS, /* handle of a task -> its table of task-local values (weak keys) */
   XIOL_REF_BODIES,   /* the thread of body.c */
   XIOL_REF_MEMORY,   /* the text of a memory error */
+  XIOL_REF_ATTEND,   /* the function of attention.c that calls the host's */
   XIOL_REF_COUNT
 } xiol_ref;
 
@@ -136,6 +138,13 @@ struct xiol_state {
     int line;
     uint32_t same, skipped;
   } spawned;
+  struct {                        /* of attention.c */
+    void (*look)(lua_State *L);   /* the host's; NULL: none */
+    volatile sig_atomic_t wanted; /* it is to be called */
+    lua_State *hooked;            /* the coroutine that has our hook; NULL: none */
+    lua_Hook hook;                /* what was found there */
+    int mask, count;
+  } attention;
   xiol_coroutine pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
 };
 

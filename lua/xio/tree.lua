@@ -19,19 +19,38 @@ local function line_of(node)
   return table.concat(parts)
 end
 
-local function draw(node, prefix, lines)
+-- The stack of a task, "\n\t" before each line. Of the running one, also that of the generator
+-- in which it is.
+local function stack_of(node)
+  local stack = node.task:traceback():match("\n.*") or ""
+  if node.status ~= "running" then return stack end
+  local inner = core.stack()
+  return inner == stack and stack or inner .. stack
+end
+
+local function draw(node, prefix, lines, with_stacks)
   for i, child in ipairs(node) do
     local last = i == #node
     lines[#lines + 1] = prefix .. (last and "└─ " or "├─ ") .. line_of(child)
-    draw(child, prefix .. (last and "   " or "│  "), lines)
+    local below = prefix .. (last and "   " or "│  ")
+    if with_stacks then
+      local inset = below .. (#child > 0 and "│  " or "   ")
+      for line in stack_of(child):gmatch("\n\t([^\n]*)") do lines[#lines + 1] = inset .. line end
+    end
+    draw(child, below, lines, with_stacks)
   end
 end
 
-function tree_type.__tostring(tree)
+--- The drawing as text; `with_stacks`: with the stack of each task below it.
+function tree_type.draw(tree, with_stacks)
   local lines = { ("%s: %d task%s"):format(tree.name, tree.count,
     tree.count == 1 and "" or "s") }
-  draw(tree, "", lines)
+  draw(tree, "", lines, with_stacks)
   return table.concat(lines, "\n")
+end
+
+function tree_type.__tostring(tree)
+  return tree_type.draw(tree, false)
 end
 
 --- All live tasks, of the current run or of the runtime `rt`, at this moment.
