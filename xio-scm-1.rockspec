@@ -22,6 +22,7 @@ build = {
   type = "builtin",
   -- the same files as in cmake/sources.cmake; tools/check_sources compares the two
   modules = {
+    ["xio.actor"] = "lua/xio/actor.lua",
     ["xio.argument"] = "lua/xio/argument.lua",
     ["xio.async"] = "lua/xio/async.lua",
     ["xio.callback"] = "lua/xio/callback.lua",
@@ -34,6 +35,7 @@ build = {
     ["xio.fs"] = "lua/xio/fs.lua",
     ["xio.gsub"] = "lua/xio/gsub.lua",
     ["xio"] = "lua/xio/init.lua",
+    ["xio.mailbox"] = "lua/xio/mailbox.lua",
     ["xio.map"] = "lua/xio/map.lua",
     ["xio.memory_stream"] = "lua/xio/memory_stream.lua",
     ["xio.net"] = "lua/xio/net.lua",

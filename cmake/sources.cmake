@@ -116,6 +116,7 @@ set(XIO_CLI_SOURCES
 
 # Lua modules: lua/xio/init.lua is "xio", lua/xio/<name>.lua is "xio.<name>".
 set(XIO_LUA_MODULES
+  lua/xio/actor.lua
   lua/xio/argument.lua
   lua/xio/async.lua
   lua/xio/callback.lua
@@ -128,6 +129,7 @@ set(XIO_LUA_MODULES
   lua/xio/fs.lua
   lua/xio/gsub.lua
   lua/xio/init.lua
+  lua/xio/mailbox.lua
   lua/xio/map.lua
   lua/xio/memory_stream.lua
   lua/xio/net.lua

@@ -56,6 +56,12 @@ local lazy = {
   stream = "xio.stream",
 }
 
+-- Functions of modules that are loaded when first used.
+local functions = {
+  mailbox = "xio.mailbox",
+  actor = "xio.actor",
+}
+
 -- Streams, made when first used.
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
 
@@ -67,9 +73,14 @@ return setmetatable(xio, {
       rawset(self, name, stream)
       return stream
     end
-    local module = lazy[name]
-    if module == nil then return nil end
-    local value = require(module)
+    local value
+    if lazy[name] then
+      value = require(lazy[name])
+    elseif functions[name] then
+      value = require(functions[name])[name]
+    else
+      return nil
+    end
     rawset(self, name, value)
     return value
   end,
