@@ -81,6 +81,7 @@ build = {
         "csrc/base/buffer.c",
         "csrc/base/heap.c",
         "csrc/base/signame.c",
+        "csrc/base/slab.c",
         "csrc/base/status.c",
         "csrc/core/address.c",
         "csrc/core/barrier.c",

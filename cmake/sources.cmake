@@ -7,6 +7,7 @@ set(XIO_BASE_SOURCES
   csrc/base/buffer.c
   csrc/base/heap.c
   csrc/base/signame.c
+  csrc/base/slab.c
   csrc/base/status.c
 )
 
@@ -216,6 +217,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_scope.c
   csrc/test/unit/test_semaphore.c
   csrc/test/unit/test_settle.c
+  csrc/test/unit/test_slab.c
   csrc/test/unit/test_start.c
   csrc/test/unit/test_status.c
   csrc/test/unit/test_stream.c
