@@ -111,6 +111,7 @@ build = {
         "csrc/core/scope.c",
         "csrc/core/semaphore.c",
         "csrc/core/settle.c",
+        "csrc/core/shared.c",
         "csrc/core/signal.c",
         "csrc/core/socket.c",
         "csrc/core/start.c",

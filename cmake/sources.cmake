@@ -40,6 +40,7 @@ set(XIO_CORE_SOURCES
   csrc/core/scope.c
   csrc/core/semaphore.c
   csrc/core/settle.c
+  csrc/core/shared.c
   csrc/core/signal.c
   csrc/core/socket.c
   csrc/core/start.c
@@ -217,6 +218,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_scope.c
   csrc/test/unit/test_semaphore.c
   csrc/test/unit/test_settle.c
+  csrc/test/unit/test_shared.c
   csrc/test/unit/test_slab.c
   csrc/test/unit/test_start.c
   csrc/test/unit/test_status.c
