@@ -114,6 +114,7 @@ set(XIO_CLI_SOURCES
   csrc/cli/quit.c
   csrc/cli/report.c
   csrc/cli/setup.c
+  csrc/cli/watchdog.c
 )
 
 # Lua modules: lua/xio/init.lua is "xio", lua/xio/<name>.lua is "xio.<name>".

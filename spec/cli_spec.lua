@@ -88,7 +88,7 @@ local function summary(program, ...)
     return (text:gsub(name, "PROGRAM"):gsub("0x%x+", "ADDRESS"))
   end
   err = err:gsub("\nstack traceback:\n.*$", "\n")
-  err = err:gsub("\n  %-%-help[^\n]*\n  %-%-version[^\n]*", "")
+  err = err:gsub("\n  %-%-%w[^\n]*", "")
   return { out = equalize(out), err = equalize(err), status = status }
 end
 

@@ -18,21 +18,24 @@ typedef struct xio_options {
   bool version;        /* -v or -i */
   bool execute;        /* at least one -e */
   bool ignore_env;     /* -E */
+  bool stock_io;       /* --stock-io */
+  const char *trace;   /* --trace: a file to write, or NULL */
+  int watchdog_ms;     /* --watchdog: milliseconds, 0 none */
 } xio_options;
 
 typedef enum xio_request {
   XIO_REQUEST_RUN,
   XIO_REQUEST_HELP,    /* --help */
   XIO_REQUEST_VERSION, /* --version */
-  XIO_REQUEST_BAD      /* argv[options->script] is no good option */
+  XIO_REQUEST_BAD /* argv[options->script] is no good option */
 } xio_request;
 
 /* Reads the command line into `options`. argv ends with NULL; argc may be 0. */
 xio_request xio_options_parse(xio_options *options, int argc, char **argv);
 
-/* The option letter at argv[*index], and its argument ("" when it takes none); moves
- * *index to the next option. Returns 0, and moves nothing, when *index has reached the
- * script. Only after a successful parse; the first index is 1. */
+/* The option letter at argv[*index] (that of a long one: '-'), and its argument ("" when
+ * it takes none); moves *index to the next option. Returns 0, and moves nothing, when
+ * *index has reached the script. Only after a successful parse; the first index is 1. */
 char xio_options_next(const xio_options *options, int *index, const char **argument);
 
 /* The file name of the script, or NULL for standard input. Only if there is a script. */

@@ -9,6 +9,7 @@
 
 #include "cli/library.h"
 #include "cli/report.h"
+#include "cli/watchdog.h"
 #include "lua/attention.h"
 
 /* The handler of a signal has no argument of its own. */
@@ -48,6 +49,7 @@ static void look(lua_State *L) {
     quit.asked = 0;
     write_tree(L);
   }
+  xio_watchdog_look(L);
 }
 
 void xio_quit_open(lua_State *L, const xio_options *options) {
@@ -55,11 +57,13 @@ void xio_quit_open(lua_State *L, const xio_options *options) {
   quit.program = options->program;
   quit.thread = pthread_self();
   xiol_attention_open(quit.state, look);
+  if (options->watchdog_ms != 0) xio_watchdog_open(quit.state, options);
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
   (void)sigemptyset(&action.sa_mask);
   (void)sigaction(SIGQUIT, &action, NULL); /* also where it was ignored: see the docs */
 }
 
 void xio_quit_close(void) {
+  xio_watchdog_close();
   quit.state = NULL;
 }

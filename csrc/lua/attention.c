@@ -37,11 +37,16 @@ void xiol_attention_open(xiol_state *state, void (*look)(lua_State *L)) {
   state->attention.look = look;
 }
 
-void xiol_attention_ask(xiol_state *state) {
+void xiol_attention_ask_loop(xiol_state *state) {
   state->attention.wanted = 1;
+  xiol_runtime *runtime = state->runtime; /* without one: when one is driven */
+  if (runtime != NULL && runtime->loop != NULL) xio_loop_interrupt(runtime->loop);
+}
+
+void xiol_attention_ask(xiol_state *state) {
+  xiol_attention_ask_loop(state);
   xiol_runtime *runtime = state->runtime;
-  if (runtime == NULL || runtime->loop == NULL) return; /* told when one is driven */
-  xio_loop_interrupt(runtime->loop);
+  if (runtime == NULL || runtime->loop == NULL) return;
   lua_State *L = state->top;
   if (L == NULL || runtime->loop->queue.running == NULL) return;
   lua_Hook found = lua_gethook(L);

@@ -21,6 +21,10 @@ void xiol_attention_open(xiol_state *state, void (*look)(lua_State *L));
  * Lua called. */
 void xiol_attention_ask(xiol_state *state);
 
+/* The same for the next time that the loop is between two tasks, soon after the running
+ * one waits or ends. */
+void xiol_attention_ask_loop(xiol_state *state);
+
 /* Calls the host's function where that was asked for. Never raises. */
 void xiol_attention_give(lua_State *L, xiol_state *state);
 
