@@ -6,6 +6,7 @@ set(XIO_BASE_SOURCES
   csrc/base/base.c
   csrc/base/buffer.c
   csrc/base/heap.c
+  csrc/base/numbering.c
   csrc/base/signame.c
   csrc/base/slab.c
   csrc/base/status.c
@@ -61,6 +62,10 @@ set(XIO_LUA_SOURCES
   csrc/lua/census.c
   csrc/lua/channel.c
   csrc/lua/condition.c
+  csrc/lua/copy.c
+  csrc/lua/copy_begin.c
+  csrc/lua/copy_in.c
+  csrc/lua/copy_out.c
   csrc/lua/coroutine.c
   csrc/lua/dns.c
   csrc/lua/error.c
@@ -211,6 +216,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_lock.c
   csrc/test/unit/test_loop.c
   csrc/test/unit/test_loop_uv.c
+  csrc/test/unit/test_numbering.c
   csrc/test/unit/test_port.c
   csrc/test/unit/test_process.c
   csrc/test/unit/test_random.c

@@ -228,6 +228,10 @@ void xiol_drop_values(xiol_state *state, xio_scope *scope);
  * nil. */
 void xiol_push_trace(lua_State *L, xiol_state *state, int index);
 
+/* Pops a record; it is what is known of the raise of the value at `index` from now on.
+ * Raises when memory is out. */
+void xiol_set_trace(lua_State *L, xiol_state *state, int index);
+
 /* Notes in the record of the error at `index` where `task`, which failed of it, and those
  * above it were spawned. */
 void xiol_note_spawned(lua_State *L, xiol_state *state, int index, xiol_task *task);

@@ -73,15 +73,14 @@ static void fill_recent(lua_State *L, uint32_t to, uint32_t from) {
   lua_rawseti(L, -2, 2 * (lua_Integer)to + 2);
 }
 
-/* Pushes a fresh record for the value at `index`, in place of an older one. */
-static void push_new_record(lua_State *L, xiol_state *state, int index) {
-  lua_createtable(L, 0, 3);
+void xiol_set_trace(lua_State *L, xiol_state *state, int index) {
+  index = lua_absindex(L, index);
   if (is_object(L, index)) {
     xiol_push_ref(L, state, XIOL_REF_TRACES);
     lua_pushvalue(L, index);
     lua_pushvalue(L, -3);
     lua_rawset(L, -3);
-    lua_pop(L, 1);
+    lua_pop(L, 2);
     return;
   }
   xiol_push_ref(L, state, XIOL_REF_RECENT);
@@ -92,8 +91,15 @@ static void push_new_record(lua_State *L, xiol_state *state, int index) {
   lua_rawseti(L, -2, 2 * (lua_Integer)at + 1);
   lua_pushvalue(L, -2);
   lua_rawseti(L, -2, 2 * (lua_Integer)at + 2);
-  lua_pop(L, 1);
+  lua_pop(L, 2);
   state->recent_next = (at + 1) % RECENT_MAX;
+}
+
+/* Pushes a fresh record for the value at `index`, in place of an older one. */
+static void push_new_record(lua_State *L, xiol_state *state, int index) {
+  lua_createtable(L, 0, 3);
+  lua_pushvalue(L, -1);
+  xiol_set_trace(L, state, index < 0 ? index - 2 : index);
 }
 
 static void push_record(lua_State *L, xiol_state *state, int index) {

@@ -9,6 +9,7 @@
 #include "attention.h"
 #include "binding.h"
 #include "channel.h"
+#include "copy.h"
 #include "file.h"
 #include "stream.h"
 #include "sync.h"
@@ -210,7 +211,8 @@ static xiol_state *new_state(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
-  static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_RECENT, XIOL_REF_HOOKS};
+  static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_RECENT, XIOL_REF_HOOKS,
+                                    XIOL_REF_CLASSES};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     lua_newtable(L);
     xiol_keep(L, state, tables[i]);
@@ -218,6 +220,7 @@ static xiol_state *new_state(lua_State *L) {
   keep_weak_table(L, state, XIOL_REF_TRACES);
   keep_weak_table(L, state, XIOL_REF_SHOWN);
   keep_weak_table(L, state, XIOL_REF_CONTEXTS);
+  keep_weak_table(L, state, XIOL_REF_NAMES);
   lua_pushliteral(L, "not enough memory");
   xiol_keep(L, state, XIOL_REF_MEMORY);
   keep_function(L, state, XIOL_REF_TASK_MAIN, xiol_task_main);
@@ -227,6 +230,7 @@ static xiol_state *new_state(lua_State *L) {
   keep_function(L, state, XIOL_REF_JUDGE, xiol_judge_error);
   keep_function(L, state, XIOL_REF_MAKE_COROUTINE, xiol_make_coroutine);
   keep_function(L, state, XIOL_REF_MAKE_DEADLOCK, xiol_make_deadlock);
+  keep_function(L, state, XIOL_REF_TAKE, xiol_copy_take);
   return state;
 }
 
@@ -271,29 +275,15 @@ static bool push_core(lua_State *L) {
   lua_pop(L, 1);
   xiol_state *state = new_state(L);
   lua_newtable(L);
-  const luaL_Reg *const lists[] = {open_functions,
-                                   xiol_wait_functions,
-                                   xiol_cancel_functions,
-                                   xiol_error_functions,
-                                   xiol_task_functions,
-                                   xiol_scope_functions,
-                                   xiol_group_functions,
-                                   xiol_run_functions,
-                                   xiol_protect_functions,
-                                   xiol_census_functions,
-                                   xiol_testing_functions,
-                                   xiol_standin_functions,
-                                   xiol_region_functions,
-                                   xiol_fd_functions,
-                                   xiol_stream_functions,
-                                   xiol_socket_functions,
-                                   xiol_signal_functions,
-                                   xiol_process_functions,
-                                   xiol_dns_functions,
-                                   xiol_udp_functions,
-                                   xiol_channel_functions,
-                                   xiol_select_functions,
-                                   NULL};
+  const luaL_Reg *const lists[] = {
+      open_functions,        xiol_wait_functions,    xiol_cancel_functions,
+      xiol_error_functions,  xiol_task_functions,    xiol_scope_functions,
+      xiol_group_functions,  xiol_run_functions,     xiol_protect_functions,
+      xiol_census_functions, xiol_testing_functions, xiol_standin_functions,
+      xiol_region_functions, xiol_fd_functions,      xiol_stream_functions,
+      xiol_socket_functions, xiol_signal_functions,  xiol_process_functions,
+      xiol_dns_functions,    xiol_udp_functions,     xiol_channel_functions,
+      xiol_select_functions, xiol_copy_functions,    NULL};
   for (size_t i = 0; lists[i] != NULL; i++) xiol_set_functions(L, state, lists[i]);
   lua_pushliteral(L, XIO_VERSION);
   lua_setfield(L, -2, "version");
@@ -301,6 +291,7 @@ static bool push_core(lua_State *L) {
   xiol_open_wanted(L, state);
   xiol_open_body(L, state);
   xiol_open_error(L, state);
+  xiol_open_copy(L, state);
   xiol_open_cancel(L, state);
   xiol_open_task(L, state);
   xiol_open_scope(L, state);

@@ -81,6 +81,9 @@ typedef enum xiol_ref {
   XIOL_REF_BODIES,   /* the thread of body.c */
   XIOL_REF_MEMORY,   /* the text of a memory error */
   XIOL_REF_ATTEND,   /* the function of attention.c that calls the host's */
+  XIOL_REF_NAMES,    /* of copy.c: value -> "module\0field" (weak keys) */
+  XIOL_REF_CLASSES,  /* of copy.c: metatable -> name or shareable, name -> metatable */
+  XIOL_REF_TAKE,     /* function that xiol_take_message calls protected */
   XIOL_REF_COUNT
 } xiol_ref;
 
@@ -125,6 +128,7 @@ struct xiol_state {
     int count, room; /* entries; for how many there is room */
     int left, holes; /* of these: gone at the bottom, gone above */
   } bodies;
+  const void *globals;       /* address of the table of globals */
   xiol_source_file *sources; /* the one used last first */
   uint32_t source_count;
   uint32_t recent_next; /* where in the ring of recent errors the next one goes */
