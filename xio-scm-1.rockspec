@@ -106,6 +106,7 @@ build = {
         "csrc/core/path.c",
         "csrc/core/port.c",
         "csrc/core/process.c",
+        "csrc/core/registry.c",
         "csrc/core/remove.c",
         "csrc/core/runqueue.c",
         "csrc/core/sched.c",

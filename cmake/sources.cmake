@@ -35,6 +35,7 @@ set(XIO_CORE_SOURCES
   csrc/core/path.c
   csrc/core/port.c
   csrc/core/process.c
+  csrc/core/registry.c
   csrc/core/remove.c
   csrc/core/runqueue.c
   csrc/core/sched.c
@@ -220,6 +221,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_port.c
   csrc/test/unit/test_process.c
   csrc/test/unit/test_random.c
+  csrc/test/unit/test_registry.c
   csrc/test/unit/test_runqueue.c
   csrc/test/unit/test_sched.c
   csrc/test/unit/test_scope.c

@@ -13,6 +13,7 @@ const char *xio_status_name(int status) {
     case XIO_EBUSY: return "EBUSY";
     case XIO_EAGAIN: return "EAGAIN";
     case XIO_EDEADLK: return "EDEADLK";
+    case XIO_EEXIST: return "EEXIST";
     case XIO_EINTR: return "EINTR";
     case XIO_EBADF: return "EBADF";
     case XIO_EOWNERDEAD: return "EOWNERDEAD";

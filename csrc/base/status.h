@@ -15,6 +15,7 @@ enum {
   XIO_EBUSY = -EBUSY,     /* cannot be withdrawn, or somebody else is already waiting */
   XIO_EAGAIN = -EAGAIN,   /* would have to wait */
   XIO_EDEADLK = -EDEADLK, /* nothing can wake anybody */
+  XIO_EEXIST = -EEXIST,
   XIO_EINTR = -EINTR,     /* somebody asked for the driver's attention */
   XIO_EBADF = -EBADF,
   XIO_EOWNERDEAD = -EOWNERDEAD, /* a lock was left by the task that owned it */
