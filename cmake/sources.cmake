@@ -32,6 +32,7 @@ set(XIO_CORE_SOURCES
   csrc/core/listener.c
   csrc/core/lock.c
   csrc/core/loop.c
+  csrc/core/mailbox.c
   csrc/core/path.c
   csrc/core/port.c
   csrc/core/process.c
@@ -80,6 +81,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/limiter.c
   csrc/lua/listener.c
   csrc/lua/lock.c
+  csrc/lua/mailbox.c
   csrc/lua/numeral.c
   csrc/lua/open.c
   csrc/lua/path.c
@@ -217,6 +219,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_lock.c
   csrc/test/unit/test_loop.c
   csrc/test/unit/test_loop_uv.c
+  csrc/test/unit/test_mailbox.c
   csrc/test/unit/test_numbering.c
   csrc/test/unit/test_port.c
   csrc/test/unit/test_process.c

@@ -16,7 +16,7 @@ enum {
   XIO_EAGAIN = -EAGAIN,   /* would have to wait */
   XIO_EDEADLK = -EDEADLK, /* nothing can wake anybody */
   XIO_EEXIST = -EEXIST,
-  XIO_EINTR = -EINTR,     /* somebody asked for the driver's attention */
+  XIO_EINTR = -EINTR, /* somebody asked for the driver's attention */
   XIO_EBADF = -EBADF,
   XIO_EOWNERDEAD = -EOWNERDEAD, /* a lock was left by the task that owned it */
   XIO_EOF = -4095,              /* equal to UV_EOF */

@@ -27,7 +27,7 @@ typedef enum xio_request {
   XIO_REQUEST_RUN,
   XIO_REQUEST_HELP,    /* --help */
   XIO_REQUEST_VERSION, /* --version */
-  XIO_REQUEST_BAD /* argv[options->script] is no good option */
+  XIO_REQUEST_BAD      /* argv[options->script] is no good option */
 } xio_request;
 
 /* Reads the command line into `options`. argv ends with NULL; argc may be 0. */

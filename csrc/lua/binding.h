@@ -483,6 +483,11 @@ void xiol_open_dns(lua_State *L, xiol_state *state);
 extern const luaL_Reg xiol_udp_functions[];
 void xiol_open_udp(lua_State *L, xiol_state *state);
 
+/* -- mailbox.c: the way into a mailbox ----------------------------------------------- */
+
+extern const luaL_Reg xiol_mailbox_functions[];
+void xiol_open_mailbox(lua_State *L, xiol_state *state);
+
 /* -- signal.c: listening for signals ------------------------------------------------- */
 
 extern const luaL_Reg xiol_signal_functions[];

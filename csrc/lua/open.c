@@ -267,6 +267,33 @@ xiol_state *xiol_find_state(lua_State *L) {
   return state;
 }
 
+/* What the module's table has. */
+static const luaL_Reg *const lists[] = {open_functions,
+                                        xiol_wait_functions,
+                                        xiol_cancel_functions,
+                                        xiol_error_functions,
+                                        xiol_task_functions,
+                                        xiol_scope_functions,
+                                        xiol_group_functions,
+                                        xiol_run_functions,
+                                        xiol_protect_functions,
+                                        xiol_census_functions,
+                                        xiol_testing_functions,
+                                        xiol_standin_functions,
+                                        xiol_region_functions,
+                                        xiol_fd_functions,
+                                        xiol_stream_functions,
+                                        xiol_socket_functions,
+                                        xiol_signal_functions,
+                                        xiol_process_functions,
+                                        xiol_dns_functions,
+                                        xiol_udp_functions,
+                                        xiol_channel_functions,
+                                        xiol_select_functions,
+                                        xiol_copy_functions,
+                                        xiol_mailbox_functions,
+                                        NULL};
+
 /* Pushes the module's table, which is made where there is none yet. */
 static bool push_core(lua_State *L) {
   luaL_checkversion(L);
@@ -275,15 +302,6 @@ static bool push_core(lua_State *L) {
   lua_pop(L, 1);
   xiol_state *state = new_state(L);
   lua_newtable(L);
-  const luaL_Reg *const lists[] = {
-      open_functions,        xiol_wait_functions,    xiol_cancel_functions,
-      xiol_error_functions,  xiol_task_functions,    xiol_scope_functions,
-      xiol_group_functions,  xiol_run_functions,     xiol_protect_functions,
-      xiol_census_functions, xiol_testing_functions, xiol_standin_functions,
-      xiol_region_functions, xiol_fd_functions,      xiol_stream_functions,
-      xiol_socket_functions, xiol_signal_functions,  xiol_process_functions,
-      xiol_dns_functions,    xiol_udp_functions,     xiol_channel_functions,
-      xiol_select_functions, xiol_copy_functions,    NULL};
   for (size_t i = 0; lists[i] != NULL; i++) xiol_set_functions(L, state, lists[i]);
   lua_pushliteral(L, XIO_VERSION);
   lua_setfield(L, -2, "version");
@@ -292,6 +310,7 @@ static bool push_core(lua_State *L) {
   xiol_open_body(L, state);
   xiol_open_error(L, state);
   xiol_open_copy(L, state);
+  xiol_open_mailbox(L, state);
   xiol_open_cancel(L, state);
   xiol_open_task(L, state);
   xiol_open_scope(L, state);

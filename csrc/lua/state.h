@@ -84,6 +84,8 @@ typedef enum xiol_ref {
   XIOL_REF_NAMES,    /* of copy.c: value -> "module\0field" (weak keys) */
   XIOL_REF_CLASSES,  /* of copy.c: metatable -> name or shareable, name -> metatable */
   XIOL_REF_TAKE,     /* function that xiol_take_message calls protected */
+  XIOL_REF_INBOX,    /* a metatable */
+  XIOL_REF_INBOXES,  /* address of a mailbox -> its inbox here (weak values) */
   XIOL_REF_COUNT
 } xiol_ref;
 

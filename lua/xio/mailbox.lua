@@ -6,16 +6,24 @@
 -- the Lua state that made the mailbox, in the task that receives, and never in that of who
 -- submits.
 --
--- The bell is set exactly while the consumer need not wait: something has arrived that was
--- not looked at, something in the heap is above the floor, or the mailbox is closed. An item
--- leaves the arrivals only when there is room for it in the heap, so that none is lost where
--- memory is out.
+-- A handle is a table with an inbox (csrc/lua/mailbox.c) at index 1, which crosses to other
+-- threads. The box, with all else, is found by the inbox, and is only at home: in the state
+-- that made the mailbox. What is submitted there goes into the box as it is; what comes from
+-- other threads waits in the inbox as a copy. Both have numbers of one order.
+--
+-- The inbox is pending, or has something, or is closed, exactly while the consumer need not
+-- wait: something has arrived that was not looked at, or something in the heap is above the
+-- floor. An item leaves the arrivals only when there is room for it in the heap, so that none
+-- is lost where memory is out.
 
 local core = require "xio.core"
 local argument = require "xio.argument"
 local failure = require "xio.failure"
 
 local module = {}
+
+-- At home: inbox -> box.
+local boxes = setmetatable({}, { __mode = "k" })
 
 -- -- the heap ---------------------------------------------------------------------------
 
@@ -78,23 +86,34 @@ end
 
 -- -- arrivals ---------------------------------------------------------------------------
 
-local function arrive(box, item)
+local function arrive(box, item, order)
   local last = box.last + 1
+  box.orders[last] = order
   box.arrivals[last] = item
   box.last = last
-  box.submitted = box.submitted + 1
 end
 
-local function next_arrival(box)
+local function next_at_home(box)
   local first = box.first
   local item = box.arrivals[first]
-  box.arrivals[first] = nil
+  box.arrivals[first], box.orders[first] = nil, nil
   if first == box.last then
     box.first, box.last = 1, 0
   else
     box.first = first + 1
   end
   return item
+end
+
+-- What came first, of both kinds; nil where nothing is left.
+local function next_arrival(box)
+  local elsewhere = core.inbox_first(box.inbox)
+  if elsewhere ~= 0 and (box.last == 0 or elsewhere < box.orders[box.first]) then
+    return core.inbox_take(box.inbox)
+  elseif box.last > 0 then
+    return next_at_home(box)
+  end
+  return nil
 end
 
 -- Calls a function of the program that may not wait.
@@ -121,18 +140,16 @@ end
 -- returned, and what came after it is left for the next time; the others go to the heap.
 local function sort_arrivals(box, direct)
   local heap = box.heap
-  while box.last > 0 do
+  while true do
     reserve(heap)
     local item = next_arrival(box)
+    if item == nil then return nil end
     if not box.gate or call(box.gate, item) ~= false then
       local key = key_of(box, item)
       if direct and not is_held(box, key) then return item end
       push(heap, key, item)
-    else
-      box.consumed = box.consumed + 1
     end
   end
-  return nil
 end
 
 local function has_item(box)
@@ -144,26 +161,32 @@ local function note_lowered(box)
   if has_item(box) then box.lowered = true end
 end
 
--- Sets or clears the bell.
-local function ring(box)
-  if box.last > 0 or box.over or has_item(box) then
-    box.bell:set()
-  else
-    box.bell:clear()
-  end
+-- Says whether the consumer need not wait.
+local function tell_pending(box)
+  core.inbox_pending(box.inbox, box.last > 0 or has_item(box))
 end
 
 -- On every way out of a look at the arrivals: their functions may raise.
-local ringer = { __close = function(self) ring(self.box) end }
+local teller = { __close = function(self) tell_pending(self.box) end }
+
+-- Sees whether another thread has closed the mailbox.
+local function look_whether_over(box)
+  if box.over then return end
+  local closed, failed = core.inbox_closed(box.inbox)
+  if not closed then return end
+  box.over, box.failed_elsewhere = true, failed
+  note_lowered(box)
+end
 
 -- The next item, or nil. Where `waited`, the consumer waited for what has arrived.
 local function take(box, waited)
-  local _ringer <close> = box.ringer
+  local _teller <close> = box.teller
+  look_whether_over(box)
   local item
-  if not box.key and box.floor == nil and box.heap.count == 0 and not box.gate then
-    if box.last > 0 then item = next_arrival(box) end
+  if not box.key and box.heap.count == 0 and not box.gate then
+    item = next_arrival(box)
   else
-    item = sort_arrivals(box, waited)
+    item = sort_arrivals(box, waited and not box.lowered)
     if item == nil and has_item(box) then item = pop(box.heap) end
   end
   if item ~= nil then box.received = box.received + 1 end
@@ -181,30 +204,56 @@ local methods = {}
 
 local mailbox_type = { __name = "xio.Mailbox" }
 
--- A handle has its box at index 1.
-local function box_of(self, name)
+local function inbox_of(self, name)
   if type(self) ~= "table" or debug.getmetatable(self) ~= mailbox_type then
     argument.fail(1, name, "xio.Mailbox", self)
   end
   return self[1]
 end
 
+-- For what can be done only at home.
+local function box_of(self, name)
+  local box = boxes[inbox_of(self, name)]
+  if not box then
+    argument.misuse(("%s: only the thread that made the mailbox receives from it")
+      :format(name))
+  end
+  return box
+end
+
+-- Submits a value; false where the mailbox is closed. The box gets room before.
+local function submit(inbox, item, name)
+  local box = boxes[inbox]
+  if not box then return core.inbox_post(inbox, item, name) end
+  local place = box.last + 1
+  box.arrivals[place], box.orders[place] = false, false
+  local order = core.inbox_submit(inbox)
+  if order then
+    arrive(box, item, order)
+    return true
+  end
+  box.arrivals[place], box.orders[place] = nil, nil
+  return false
+end
+
 --- Submits an item. Never waits, may be called anywhere, also outside of a run, and from any
---- thread. Raises for nil.
+--- thread; from another one a copy is submitted. Raises for nil, and for what cannot be copied.
 ---@param item any anything but nil
 ---@return true? submitted
 ---@return "closed"? why
 function methods:submit(item)
-  local box = box_of(self, "mailbox:submit")
+  local inbox = inbox_of(self, "mailbox:submit")
   if item == nil then argument.fail(1, "mailbox:submit", "any value but nil", item) end
-  if box.over then return nil, "closed" end
-  arrive(box, item)
-  box.bell:set()
-  return true
+  if submit(inbox, item, "mailbox:submit") then return true end
+  return nil, "closed"
 end
 
 -- What a mailbox without items gives at its end.
 local function ended(box)
+  if box.failed_elsewhere then
+    box.err = core.inbox_failure(box.inbox)
+    box.failed_elsewhere, box.failed = false, true
+  end
   if box.failed then core.rethrow(box.err) end
   return nil, "closed"
 end
@@ -215,10 +264,10 @@ local receiving = { __close = function(self) self.box.consumer = false end }
 local function await_item(box)
   local _receiving <close> = box.receiving
   while true do
-    local waited = not box.bell:is_set()
+    local waited = not core.inbox_ready(box.inbox)
     box.lowered = false
-    box.bell:wait()
-    local item = take(box, waited and not box.lowered)
+    core.inbox_wait(box.inbox)
+    local item = take(box, waited)
     if item ~= nil then return item end
     if box.over then return ended(box) end
   end
@@ -267,7 +316,8 @@ function methods:drain(n)
   if n ~= nil and (math.type(n) ~= "integer" or n < 0) and n ~= math.huge then
     argument.fail(1, "mailbox:drain", "integer of at least 0", n)
   end
-  local _ringer <close> = box.ringer
+  local _teller <close> = box.teller
+  look_whether_over(box)
   sort_arrivals(box, false)
   local count = math.min(n or math.huge, box.heap.count)
   local items = {}
@@ -277,47 +327,50 @@ function methods:drain(n)
   return items
 end
 
-local function finish(box, failed, err)
-  if box.over then return false end
+-- Closes it; at home that has failed with `err`, where `failed`.
+local function close(inbox, failed, err)
+  local box = boxes[inbox]
+  if not box then return core.inbox_close(inbox, err) end
+  if not core.inbox_close(inbox) then return false end
   box.over, box.failed, box.err = true, failed, err
   note_lowered(box)
-  box.bell:set()
   return true
 end
 
 --- Nothing can be submitted any more. What was submitted is received, also what the floor held
---- back; then `recv` gives nil, "closed". Never waits.
+--- back; then `recv` gives nil, "closed". Never waits; from any thread.
 ---@return boolean first whether it was open
 function methods:close()
-  return finish(box_of(self, "mailbox:close"), false, nil)
+  return close(inbox_of(self, "mailbox:close"), false, nil)
 end
 
 --- The same with an error, which `recv` raises once it has given what was submitted before.
---- nil becomes an error that says so.
+--- nil becomes an error that says so. From another thread a copy of the error is raised, with
+--- its trace.
 ---@param err any
 ---@return boolean first whether it was open
 function methods:fail(err)
-  local box = box_of(self, "mailbox:fail")
-  if box.over then return false end
+  local inbox = inbox_of(self, "mailbox:fail")
   if err == nil then
     err = failure.make("ENIL", "a mailbox was failed with the value nil", "fail")
   end
-  return finish(box, true, err)
+  return close(inbox, true, err)
 end
 
 --- `{waiting =, buffered =, held =, sent =, received =}`: tasks that wait for an item; items that
 --- are here, and how many of them the floor holds back; those submitted so far, and those
---- received. What the gate has consumed was neither received nor is it here.
+--- received. What the gate has consumed was neither received nor is it here. At home only.
 ---@return table
 function methods:stats()
   local box = box_of(self, "mailbox:stats")
-  local arrived = box.last > 0 and box.last - box.first + 1 or 0
+  local arrived, submitted = core.inbox_count(box.inbox)
+  if box.last > 0 then arrived = arrived + box.last - box.first + 1 end
   local held = 0
   for place = 1, box.heap.count do
     if is_held(box, box.heap.keys[place]) then held = held + 1 end
   end
   return { waiting = box.consumer and 1 or 0, buffered = arrived + box.heap.count, held = held,
-    sent = box.submitted, received = box.received }
+    sent = submitted, received = box.received }
 end
 
 local function check_floor(floor, index, name)
@@ -326,16 +379,12 @@ local function check_floor(floor, index, name)
   end
 end
 
-local fields = {
-  floor = function(box) return box.floor end,
-  closed = function(box) return box.over end,
-}
-
 function mailbox_type.__index(self, name)
   local method = methods[name]
   if method then return method end
-  local field = fields[name]
-  return field and field(box_of(self, "mailbox.__index"))
+  if name == "closed" then return (core.inbox_closed(self[1])) end
+  if name == "floor" then return box_of(self, "mailbox.floor").floor end
+  return nil
 end
 
 function mailbox_type.__newindex(self, name, value)
@@ -347,16 +396,19 @@ function mailbox_type.__newindex(self, name, value)
   if not box.key then argument.misuse("mailbox.floor: the mailbox has no function 'key'") end
   box.floor = value
   note_lowered(box)
-  ring(box)
+  tell_pending(box)
 end
 
 mailbox_type.__metatable = false
 mailbox_type.__call = function(self) return (methods.recv(self)) end
 mailbox_type.__close = methods.close
+mailbox_type.__eq = function(a, b) return rawequal(a[1], b[1]) end
 mailbox_type.__tostring = function(self)
-  local box = self[1]
-  return ("mailbox (%s)"):format(box.failed and "failed" or box.over and "closed" or "open")
+  return ("mailbox (%s)"):format(core.inbox_closed(self[1]) and "closed" or "open")
 end
+
+-- Handles can be copied: the inbox crosses.
+core.class("xio.mailbox", mailbox_type)
 
 local function check_options(options, index, name)
   for _, field in ipairs { "key", "gate" } do
@@ -379,13 +431,15 @@ end
 --- Makes a mailbox with checked options. `index` and `name` are of the caller's argument.
 local function new_mailbox(options, index, name)
   check_options(options, index, name)
-  local box = { bell = core.event(), arrivals = {}, first = 1, last = 0, heap = new_heap(),
-    key = options.key or false, gate = options.gate or false, floor = options.floor,
-    over = false, failed = false, err = false, consumer = false, lowered = false,
-    submitted = 0, received = 0, consumed = 0, ringer = false, receiving = false }
-  box.ringer = setmetatable({ box = box }, ringer)
+  local inbox = core.inbox()
+  local box = { inbox = inbox, arrivals = {}, orders = {}, first = 1, last = 0,
+    heap = new_heap(), key = options.key or false, gate = options.gate or false,
+    floor = options.floor, over = false, failed = false, failed_elsewhere = false, err = false,
+    consumer = false, lowered = false, received = 0, teller = false, receiving = false }
+  box.teller = setmetatable({ box = box }, teller)
   box.receiving = setmetatable({ box = box }, receiving)
-  return setmetatable({ box }, mailbox_type)
+  boxes[inbox] = box
+  return setmetatable({ inbox }, mailbox_type)
 end
 
 local OPTIONS = { key = true, floor = true, gate = true }
@@ -397,7 +451,11 @@ local OPTIONS = { key = true, floor = true, gate = true }
 --- `floor`, a number: items whose key is at or below it are held back until it is set lower, or
 --- to nil, or the mailbox is closed. `gate(item)` sees every item, in the order in which they
 --- came; where it gives false, it has consumed the item, which is not received. Both functions
---- run in the task that receives, in the thread that made the mailbox, and may not wait.
+--- run in the task that receives, and may not wait.
+---
+--- The mailbox belongs to the thread that made it: only there it is received from. It can be
+--- sent to other threads, which submit copies, close it and fail it. When that thread has
+--- ended, or has no handle any more, it is closed.
 ---
 --- May be made and used outside of a run. Not a checkpoint.
 ---@param options? {key?: (fun(item: any): number), floor?: number, gate?: fun(item: any): any}
