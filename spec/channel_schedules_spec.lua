@@ -240,3 +240,42 @@ describe("under many schedules", function()
     end)
   end)
 end)
+
+describe("a buffer", function()
+  --- Lets `senders` tasks send numbered items and take them all, in runs of random length.
+  local function trickle(capacity, senders, seed)
+    local random = schedules.random(seed)
+    local tx, rx = xio.channel(capacity)
+    local last, count = {}, 0
+    xio.group(function(group)
+      for number = 1, senders do
+        last[number] = 0
+        group:spawn(function()
+          for i = 1, 300 do
+            if not (random(2) == 1 and tx:try_send { number, i }) then tx:send { number, i } end
+            if random(10) == 1 then xio.checkpoint() end
+          end
+        end)
+      end
+      while count < senders * 300 do
+        for _ = 1, random(3) == 1 and random(3 * capacity) or random(3) do
+          if count == senders * 300 then break end
+          local item = random(2) == 1 and rx:try_recv() or rx:recv()
+          assert.equal(last[item[1]] + 1, item[2])
+          last[item[1]] = item[2]
+          count = count + 1
+        end
+        xio.checkpoint()
+      end
+    end)
+    assert.equal(0, rx:stats().buffered)
+  end
+
+  it("keeps the order of each sender, full, empty and between", function()
+    support.run(function()
+      for _, capacity in ipairs { 1, 2, 9, 16, 17, 64, 256, 257 } do
+        for senders = 1, 3 do trickle(capacity, senders, capacity * 3 + senders) end
+      end
+    end)
+  end)
+end)

@@ -464,6 +464,31 @@ describe("the ends of a channel", function()
         rx:recv()
         collectgarbage()
         assert.is_nil(weak[1])
+        for i = 1, 3 do
+          weak[i] = { i }
+          tx:send(weak[i])
+        end
+        rx:recv()
+        collectgarbage()
+        assert.is_nil(weak[1])
+        assert.same({ { 2 }, { 3 } }, { weak[2], weak[3] })
+        assert.equal(weak[2], rx:recv())
+      end
+    end)
+  end)
+
+  it("are collected with what is buffered, although that names them", function()
+    run(function()
+      for _, capacity in ipairs { 5, 1000 } do
+        local weak = setmetatable({}, { __mode = "v" })
+        do
+          local tx, rx = xio.channel(capacity)
+          tx:send { tx, rx }
+          weak[1], weak[2] = tx, rx
+        end
+        collectgarbage()
+        assert.is_nil(weak[1])
+        assert.is_nil(weak[2])
       end
     end)
   end)

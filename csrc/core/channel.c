@@ -25,6 +25,7 @@ uint32_t xio_channel_open_sender(xio_channel *channel) {
 
 uint32_t xio_channel_open_receiver(xio_channel *channel) {
   channel->receivers++;
+  if (!channel->failed) channel->takes = channel->capacity;
   return ++channel->last_end;
 }
 
@@ -133,6 +134,7 @@ void xio_channel_close_receiver(xio_channel *channel, uint32_t end) {
   complete_marked(&channel->receiving, end);
   channel->receivers--;
   if (channel->receivers != 0) return;
+  channel->takes = 0;
   channel->refused += channel->buffered;
   channel->buffered = 0;
   xio_waiter_complete_all(&channel->sending, XIO_ECLOSED);
@@ -141,6 +143,7 @@ void xio_channel_close_receiver(xio_channel *channel, uint32_t end) {
 bool xio_channel_fail(xio_channel *channel) {
   if (channel->failed || channel->senders == 0) return false;
   channel->failed = true;
+  channel->takes = 0;
   xio_waiter_complete_all(&channel->sending, XIO_ECLOSED);
   xio_waiter_complete_all(&channel->receiving, XIO_EOF);
   return true;
@@ -157,6 +160,8 @@ bool xio_channel_valid(const xio_channel *channel) {
   if (channel->buffered > channel->slots || channel->slots > channel->capacity) {
     return false;
   }
+  bool ended = channel->failed || channel->receivers == 0;
+  if (channel->takes != (ended ? 0 : channel->capacity)) return false;
   if (receiving && (channel->buffered != 0 || channel->failed || channel->senders == 0 ||
                     channel->receivers == 0)) {
     return false;

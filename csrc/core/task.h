@@ -114,6 +114,12 @@ static inline bool xio_task_spend(xio_task *task) {
   return true;
 }
 
+/* Whether an operation that is done at once may begin and return: the task is not
+ * cancelled, and the budget of this turn is not spent. Who does one draws it. */
+static inline bool xio_task_may_spend(const xio_task *task) {
+  return task->wait.queue->budget != 0 && !task->wait.scope->effective;
+}
+
 /* Parks the running task until `at` (XIO_NEVER: for ever). XIO_ENOMEM: it is not
  * parked. */
 int xio_task_sleep(xio_task *task, int64_t at) XIO_WARN_UNUSED;

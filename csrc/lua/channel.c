@@ -228,6 +228,12 @@ static int sender_send(lua_State *L) {
   xiol_channel *channel = end->channel;
   lua_KContext context = (lua_KContext)channel->state;
   xiol_task *task = xiol_enter_quick(L, channel->state, function);
+  if (XIO_LIKELY(end->open && xio_task_may_spend(&task->core) &&
+                 xiol_channel_put(L, channel))) {
+    task->core.wait.queue->budget--;
+    lua_pushboolean(L, 1);
+    return 1;
+  }
   xiol_channel_reserve(L, channel, 1);
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, context, finish_send);
   int status = XIO_ECLOSED;
@@ -288,6 +294,11 @@ static int receiver_recv(lua_State *L) {
   xiol_channel *channel = end->channel;
   lua_KContext context = (lua_KContext)channel->state;
   xiol_task *task = xiol_enter_quick(L, channel->state, function);
+  if (XIO_LIKELY(end->open && xio_task_may_spend(&task->core) &&
+                 xiol_channel_get(L, channel))) {
+    task->core.wait.queue->budget--;
+    return 1;
+  }
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, context, finish_recv);
   int status = XIO_ECLOSED;
   if (XIO_LIKELY(end->open)) status = xiol_channel_receive(L, channel, 1);
@@ -388,15 +399,15 @@ const luaL_Reg xiol_channel_functions[] = {
 static void make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                        xiol_ref ref, const luaL_Reg *methods,
                        const luaL_Reg *metamethods) {
-  lua_newtable(L);
+  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 8);
+  xiol_set_functions(L, state, methods);
+  lua_setfield(L, -2, "__index");
   xiol_set_functions(L, state, metamethods);
   lua_pushstring(L, kind->name);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  lua_newtable(L);
-  xiol_set_functions(L, state, methods);
-  lua_setfield(L, -2, "__index");
   xiol_keep(L, state, ref);
 }
 

@@ -7,57 +7,113 @@
 #include "channel.h"
 
 enum {
-  SLOTS_INSIDE_MAX = 256, /* items that the channel's own user values keep */
+  STORE_CAPACITY_MAX = 256, /* items that a thread keeps */
+  STORE_FIRST = 16,         /* items that it has room for at first, as every thread has */
   TABLE_FIRST = 64,
   TABLE_KEPT_MAX = 1024 /* a larger table is let go of when it is empty */
 };
 
-/* User values of a channel behind XIOL_CHANNEL_FAILURE: the table, or the slots. */
-enum { VALUE_TABLE = XIOL_CHANNEL_FAILURE + 1, VALUE_SLOTS = VALUE_TABLE };
+/* User value of a channel behind XIOL_CHANNEL_FAILURE: the thread, or the table. */
+enum { VALUE_ITEMS = XIOL_CHANNEL_FAILURE + 1 };
+
+static inline void note_empty(xiol_channel *channel) {
+  channel->oldest = XIOL_CHANNEL_NIL + 1;
+  channel->newest = XIOL_CHANNEL_NIL;
+}
 
 xiol_channel *xiol_channel_push(lua_State *L, xiol_state *state, uint32_t capacity,
                                 bool lossy) {
-  bool in_table = capacity > SLOTS_INSIDE_MAX;
-  int values = in_table ? VALUE_TABLE : VALUE_SLOTS - 1 + (int)capacity;
-  xiol_channel *channel = lua_newuserdatauv(L, sizeof *channel, values);
+  xiol_channel *channel = lua_newuserdatauv(L, sizeof *channel, VALUE_ITEMS);
   channel->state = state;
-  channel->in_table = in_table;
+  channel->store = NULL;
+  channel->in_table = capacity > STORE_CAPACITY_MAX;
+  note_empty(channel);
+  channel->room = capacity == 0 ? XIOL_CHANNEL_NIL + 1 : XIOL_CHANNEL_NIL;
   xio_channel_init(&channel->core, capacity, lossy);
-  if (!in_table) xio_channel_set_slots(&channel->core, capacity);
+  if (!channel->in_table) xio_channel_set_slots(&channel->core, capacity);
   return channel;
 }
 
-/* -- slots ------------------------------------------------------------------------- */
+/* -- the thread -------------------------------------------------------------------- */
 
-/* Pushes the item in `slot` of the channel at `store`. */
-static void push_slot(lua_State *L, const xiol_channel *channel, int store,
-                      uint32_t slot) {
-  if (XIO_LIKELY(!channel->in_table)) {
-    lua_getiuservalue(L, store, VALUE_SLOTS + (int)slot);
-    return;
+/* Makes the thread; its finalizers may have made one meanwhile. */
+static void make_store(lua_State *L, xiol_channel *channel, int index) {
+  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
+  lua_State *store = lua_newthread(L);
+  if (channel->store == NULL) {
+    lua_pushnil(store);
+    lua_setiuservalue(L, -2, VALUE_ITEMS);
+    channel->store = store;
+    channel->room = XIOL_CHANNEL_NIL + STORE_FIRST;
+  } else {
+    lua_pop(L, 1);
   }
-  lua_getiuservalue(L, store, VALUE_TABLE);
-  lua_rawgeti(L, -1, (lua_Integer)slot + 1);
-}
-
-/* Pops an item, or nil, into `slot`, which exists. May leave a value in its place. */
-static void pop_slot(lua_State *L, const xiol_channel *channel, int store,
-                     uint32_t slot) {
-  if (XIO_LIKELY(!channel->in_table)) {
-    lua_setiuservalue(L, store, VALUE_SLOTS + (int)slot);
-    return;
-  }
-  lua_getiuservalue(L, store, VALUE_TABLE);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)slot + 1); /* in its array: allocates nothing */
   lua_pop(L, 1);
 }
+
+/* Moves the items down to the bottom. */
+static void compact_store(xiol_channel *channel) {
+  int gone = channel->oldest - XIOL_CHANNEL_NIL - 1;
+  for (int i = channel->oldest; i <= channel->newest; i++) {
+    lua_copy(channel->store, i, i - gone);
+  }
+  channel->oldest -= gone;
+  channel->newest -= gone;
+  lua_settop(channel->store, channel->newest);
+}
+
+/* Makes room above the newest item. Twice the capacity lets the items be moved down no
+ * more often than each once. */
+static void grow_store(lua_State *L, xiol_channel *channel) {
+  int items = channel->newest - channel->oldest + 1;
+  if (channel->newest - XIOL_CHANNEL_NIL >= 2 * items) {
+    compact_store(channel);
+    return;
+  }
+  int room = XIOL_CHANNEL_NIL + 2 * (int)channel->core.capacity;
+  if (!lua_checkstack(channel->store, room + 2 - channel->newest)) xiol_raise_memory(L);
+  channel->room = room;
+}
+
+/* Pops an item from `from` into the thread, which has room. */
+static inline void put_in_store(xiol_channel *channel, lua_State *from) {
+  XIO_ASSERT(channel->newest < channel->room);
+  lua_xmove(from, channel->store, 1);
+  channel->newest++;
+}
+
+/* Lets go of the oldest item. */
+static inline void drop_oldest(xiol_channel *channel) {
+  if (channel->oldest == channel->newest) {
+    lua_settop(channel->store, XIOL_CHANNEL_NIL);
+    note_empty(channel);
+  } else {
+    lua_copy(channel->store, XIOL_CHANNEL_NIL, channel->oldest);
+    channel->oldest++;
+  }
+}
+
+/* Pushes the oldest item, which the thread keeps no longer. */
+static inline void take_from_store(lua_State *L, xiol_channel *channel) {
+  if (channel->oldest == channel->newest) {
+    lua_xmove(channel->store, L, 1);
+    lua_settop(channel->store, XIOL_CHANNEL_NIL);
+    note_empty(channel);
+    return;
+  }
+  lua_pushvalue(channel->store, channel->oldest);
+  lua_xmove(channel->store, L, 1);
+  lua_copy(channel->store, XIOL_CHANNEL_NIL, channel->oldest);
+  channel->oldest++;
+}
+
+/* -- the table --------------------------------------------------------------------- */
 
 /* Lets go of the table, which has no items. */
 static void drop_table(lua_State *L, xiol_channel *channel, int index) {
   lua_getiuservalue(L, index, XIOL_END_CHANNEL);
   lua_pushnil(L);
-  lua_setiuservalue(L, -2, VALUE_TABLE);
+  lua_setiuservalue(L, -2, VALUE_ITEMS);
   lua_pop(L, 1);
   xio_channel_set_slots(&channel->core, 0);
 }
@@ -65,7 +121,7 @@ static void drop_table(lua_State *L, xiol_channel *channel, int index) {
 static void grow_table(lua_State *L, xiol_channel *channel, int index) {
   xio_channel *core = &channel->core;
   lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  int store = lua_gettop(L);
+  int owner = lua_gettop(L);
   uint32_t size = core->slots < TABLE_FIRST / 2 ? TABLE_FIRST : core->slots * 2;
   if (size > core->capacity || size < core->slots) size = core->capacity;
   if (size > INT32_MAX) size = INT32_MAX;
@@ -74,25 +130,47 @@ static void grow_table(lua_State *L, xiol_channel *channel, int index) {
     lua_pop(L, 2);
     return;
   }
-  lua_getiuservalue(L, store, VALUE_TABLE);
+  lua_getiuservalue(L, owner, VALUE_ITEMS);
   for (uint32_t i = 0; i < core->buffered; i++) {
     uint32_t from = (uint32_t)(((uint64_t)core->first + i) % core->slots);
     lua_rawgeti(L, -1, (lua_Integer)from + 1);
     lua_rawseti(L, -3, (lua_Integer)i + 1);
   }
   lua_pop(L, 1);
-  lua_setiuservalue(L, store, VALUE_TABLE);
+  lua_setiuservalue(L, owner, VALUE_ITEMS);
   lua_pop(L, 1);
   xio_channel_set_slots(core, size);
 }
 
-void xiol_channel_grow(lua_State *L, xiol_channel *channel, int index) {
+/* Pushes the table of the channel of the end at `index`. */
+static void push_table(lua_State *L, int index) {
+  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
+  lua_getiuservalue(L, -1, VALUE_ITEMS);
+  lua_remove(L, -2);
+}
+
+/* -- room -------------------------------------------------------------------------- */
+
+static bool needs_room(const xiol_channel *channel) {
   const xio_channel *core = &channel->core;
-  while (xio_channel_needs_slot(core) && core->receivers != 0 &&
-         xio_list_empty(&core->receiving)) {
+  if (channel->in_table && !xio_channel_needs_slot(core)) return false;
+  return channel->newest == channel->room && core->receivers != 0 &&
+         xio_list_empty(&core->receiving);
+}
+
+bool xiol_channel_grow(lua_State *L, xiol_channel *channel, int index) {
+  bool grown = false;
+  for (; needs_room(channel); grown = true) {
     luaL_checkstack(L, 8, NULL);
-    grow_table(L, channel, index);
+    if (channel->in_table) {
+      grow_table(L, channel, index);
+    } else if (channel->store == NULL) {
+      make_store(L, channel, index);
+    } else {
+      grow_store(L, channel);
+    }
   }
+  return grown;
 }
 
 /* -- carrying values --------------------------------------------------------------- */
@@ -113,43 +191,62 @@ static void push_from(lua_State *L, const xio_waiter *waiter) {
 }
 
 int xiol_channel_send(lua_State *L, xiol_channel *channel, int index, int value) {
+  xio_channel *core = &channel->core;
   xio_channel_move move;
-  int status = xio_channel_try_send(&channel->core, &move);
+  bool loses = core->lossy && core->buffered == core->capacity;
+  int status = xio_channel_try_send(core, &move);
   if (status != XIO_OK) return status;
-  XIO_CHECK(xio_channel_valid(&channel->core));
-  if (move.waiter != NULL) {
+  XIO_CHECK(xio_channel_valid(core));
+  if (XIO_UNLIKELY(channel->in_table && move.waiter == NULL)) {
+    push_table(L, index);
     lua_pushvalue(L, value);
+    lua_rawseti(L, -2, (lua_Integer)move.slot + 1); /* in its array: allocates nothing */
+    return XIO_OK;
+  }
+  if (lua_gettop(L) != value) lua_pushvalue(L, value);
+  if (move.waiter != NULL) {
     lua_xmove(L, stack_of(move.waiter), 1);
     return XIO_OK;
   }
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  lua_pushvalue(L, value);
-  pop_slot(L, channel, lua_gettop(L) - 1, move.slot);
+  if (XIO_UNLIKELY(loses)) drop_oldest(channel);
+  put_in_store(channel, L);
   return XIO_OK;
 }
 
-int xiol_channel_receive(lua_State *L, xiol_channel *channel, int index) {
+/* Receives the item in `slot` of the table; that of `waiter`, if any, takes its place. */
+static void receive_from_table(lua_State *L, xiol_channel *channel, int index,
+                               const xio_channel_move *move) {
   xio_channel *core = &channel->core;
+  push_table(L, index);
+  lua_rawgeti(L, -1, (lua_Integer)move->slot + 1);
+  if (move->waiter != NULL) {
+    push_from(L, move->waiter);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_rawseti(L, -3, (lua_Integer)move->slot + 1);
+  if (core->buffered == 0 && core->slots > TABLE_KEPT_MAX) drop_table(L, channel, index);
+}
+
+int xiol_channel_receive(lua_State *L, xiol_channel *channel, int index) {
   xio_channel_move move;
-  int status = xio_channel_try_receive(core, &move);
+  int status = xio_channel_try_receive(&channel->core, &move);
   if (status != XIO_OK) return status;
-  XIO_CHECK(xio_channel_valid(core));
+  XIO_CHECK(xio_channel_valid(&channel->core));
   if (move.slot == XIO_CHANNEL_NO_SLOT) {
     push_from(L, move.waiter);
     return XIO_OK;
   }
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  int store = lua_gettop(L);
-  push_slot(L, channel, store, move.slot);
-  if (XIO_UNLIKELY(move.waiter != NULL)) {
-    push_from(L, move.waiter);
-  } else {
-    lua_pushnil(L);
+  if (XIO_UNLIKELY(channel->in_table)) {
+    receive_from_table(L, channel, index, &move);
+    return XIO_OK;
   }
-  pop_slot(L, channel, store, move.slot);
-  if (XIO_UNLIKELY(core->buffered == 0 && channel->in_table &&
-                   core->slots > TABLE_KEPT_MAX)) {
-    drop_table(L, channel, index);
+  take_from_store(L, channel);
+  if (XIO_UNLIKELY(move.waiter != NULL)) {
+    lua_State *of = stack_of(move.waiter);
+    if (channel->newest == channel->room) compact_store(channel);
+    lua_pushvalue(of, (int)move.waiter->tag);
+    put_in_store(channel, of);
   }
   return XIO_OK;
 }
@@ -165,10 +262,7 @@ void xiol_channel_clear(lua_State *L, xiol_channel *channel, int index) {
     drop_table(L, channel, index);
     return;
   }
-  lua_getiuservalue(L, index, XIOL_END_CHANNEL);
-  for (uint32_t slot = 0; slot < channel->core.slots; slot++) {
-    lua_pushnil(L);
-    lua_setiuservalue(L, -2, VALUE_SLOTS + (int)slot);
-  }
-  lua_pop(L, 1);
+  if (channel->store == NULL) return;
+  lua_settop(channel->store, XIOL_CHANNEL_NIL);
+  note_empty(channel);
 }

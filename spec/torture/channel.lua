@@ -1,4 +1,4 @@
--- Channels without buffer, with one that is in use, and with one that grows; clones, drain,
+-- Channels without buffer, with small ones, and with one that grows; clones, drain,
 -- failure.
 local xio = ...
 
@@ -9,7 +9,7 @@ end
 
 return function()
   xio.run({ clock = "virtual" }, function()
-    for _, capacity in ipairs { 0, 2, math.huge } do
+    for _, capacity in ipairs { 0, 2, 40, math.huge } do
       xio.group(function(group)
         local tx, rx = xio.channel(capacity)
         group:spawn(send_all, tx:clone(), 70)

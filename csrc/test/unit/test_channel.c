@@ -336,6 +336,52 @@ static void a_lossy_one_loses_the_oldest(void **state) {
   end();
 }
 
+static void quick_ways_are_for_the_usual_case(void **state) {
+  (void)state;
+  static const ctask_op receives[] = {RECEIVE(), CTASK_END};
+  static const ctask_op sends[] = {SEND(3), CTASK_END};
+  uint32_t item = 0;
+  begin(2, false);
+  assert_false(xio_channel_get(&channel)); /* empty */
+  ctask_spawn(&world, receives, 0);
+  assert_true(step_world(&world));
+  assert_false(xio_channel_put(&channel)); /* somebody waits for an item */
+  assert_int_equal(try_send(9), XIO_OK);
+  run_world(&world);
+  for (uint32_t i = 1; i <= 2; i++) {
+    slots[(channel.first + channel.buffered) % channel.slots] = i;
+    assert_true(xio_channel_put(&channel) && xio_channel_valid(&channel));
+  }
+  assert_false(xio_channel_put(&channel)); /* full */
+  ctask_spawn(&world, sends, 0);
+  assert_true(step_world(&world));
+  assert_false(xio_channel_get(&channel)); /* somebody waits to send */
+  assert_int_equal(try_receive(&item), XIO_OK);
+  assert_int_equal(item, 1);
+  run_world(&world);
+  for (uint32_t i = 2; i <= 3; i++) {
+    assert_int_equal(slots[channel.first], i);
+    slots[channel.first] = 0;
+    assert_true(xio_channel_get(&channel) && xio_channel_valid(&channel));
+  }
+  assert_int_equal(channel.received, 4);
+  assert_true(xio_channel_fail(&channel));
+  assert_false(xio_channel_put(&channel));
+  end();
+}
+
+static void quick_ways_end_with_the_other_side(void **state) {
+  (void)state;
+  begin(2, true);
+  for (uint32_t i = 1; i <= 3; i++) assert_int_equal(try_send(i), XIO_OK);
+  assert_false(xio_channel_put(&channel)); /* it would lose an item */
+  assert_false(xio_channel_get(&channel)); /* it has to tell of a lost one */
+  xio_channel_close_receiver(&channel, rx);
+  assert_false(xio_channel_get(&channel));
+  assert_false(xio_channel_put(&channel));
+  end();
+}
+
 static void slots_may_grow_with_the_items(void **state) {
   (void)state;
   uint32_t item = 0;
@@ -509,6 +555,8 @@ int main(void) {
       cmocka_unit_test(only_operations_of_a_closed_end_fail),
       cmocka_unit_test(a_failed_channel_is_drained_first),
       cmocka_unit_test(a_lossy_one_loses_the_oldest),
+      cmocka_unit_test(quick_ways_are_for_the_usual_case),
+      cmocka_unit_test(quick_ways_end_with_the_other_side),
       cmocka_unit_test(slots_may_grow_with_the_items),
       cmocka_unit_test(a_wait_with_two_entries_takes_one),
       cmocka_unit_test(no_item_is_lost_under_any_schedule),
