@@ -46,6 +46,30 @@ describe("xio.select", function()
     end)
   end)
 
+  it("finds room although a finalizer takes it while that is made for another", function()
+    run(function()
+      local tx, rx = xio.channel(64)
+      local new1, kept1 = xio.channel(64)
+      local new2, kept2 = xio.channel(64)
+      local cases = { { tx, "item" }, { new1, 1 }, { new2, 2 } }
+      tx:send(0)
+      assert.equal(0, rx:recv())
+      local mode = collectgarbage("generational")
+      collectgarbage("stop")
+      do
+        local _ = setmetatable({}, { __gc = function()
+          while tx:try_send(1) and rx:stats().buffered < 16 do end
+        end })
+      end
+      collectgarbage("restart")
+      local number = xio.select(cases[1], cases[2], cases[3])
+      collectgarbage(mode)
+      assert.equal(1, number)
+      assert.equal(17, rx:stats().buffered)
+      assert.equal(0, kept1:stats().buffered + kept2:stats().buffered)
+    end)
+  end)
+
   it("takes an item from a waiting sender", function()
     run(function()
       local tx, rx = xio.channel()

@@ -122,7 +122,7 @@ static void read_side(lua_State *L, int index) {
 }
 
 /* Puts the object of the pair at `index`, {sender, value} or {fd, side}, in the place of
- * the table, and pushes the other, for which it makes room. */
+ * the table, and pushes the other. */
 static void unpack_pair(lua_State *L, int index) {
   lua_rawgeti(L, index, 1);
   const xiol_channel_end *end = xiol_test(L, -1, &xiol_kind_sender);
@@ -139,7 +139,6 @@ static void unpack_pair(lua_State *L, int index) {
   }
   lua_insert(L, -2);
   lua_replace(L, index);
-  if (end != NULL) xiol_channel_reserve(L, end->channel, index);
 }
 
 /* The kind of what is at `index`; NULL where it is nothing of ours. */
@@ -149,14 +148,28 @@ static inline const xiol_kind *kind_at(lua_State *L, int index) {
   return *(const xiol_kind **)object;
 }
 
+/* Makes room for the items that the `count` cases of the frame may send; again where what
+ * was collected meanwhile may have used some of it. */
+static void reserve_all(lua_State *L, int count) {
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (int i = 1; i <= count; i++) {
+      const xiol_channel_end *end = xiol_test(L, i, &xiol_kind_sender);
+      if (end != NULL && xiol_channel_reserve(L, end->channel, i)) grown = true;
+    }
+  }
+}
+
 /* Everything that may collect garbage or run code of others, which may use what is waited
  * for. */
 static void unpack_cases(lua_State *L, int count) {
+  bool sends = false;
   for (int i = 1; i <= count; i++) {
     if (XIO_UNLIKELY(lua_istable(L, i))) {
       luaL_checkstack(L, 8, "too many cases");
       if (!ask_object(L, i)) {
         unpack_pair(L, i);
+        sends = true;
         continue;
       }
     }
@@ -168,6 +181,7 @@ static void unpack_cases(lua_State *L, int count) {
       lua_pushinteger(L, XIO_FD_READ);
     }
   }
+  if (sends) reserve_all(L, count);
 }
 
 static void check_task(lua_State *L, const xiol_task *self, int index) {
@@ -462,10 +476,7 @@ static int finish_turn(lua_State *L, int status, lua_KContext context) {
   xiol_task *task = xiol_resumed(L, state);
   int values = 0;
   xiol_check_cancelled(L, state, task, xio_task_finish_pause(&task->core));
-  for (int i = 1; i <= (int)context; i++) {
-    const xiol_channel_end *end = xiol_test(L, i, &xiol_kind_sender);
-    if (end != NULL) xiol_channel_reserve(L, end->channel, i);
-  }
+  reserve_all(L, (int)context);
   xiol_select *select = read_cases(L, task, (int)context);
   int number = try_all(L, task, select, &status, &values);
   if (number != 0) {
