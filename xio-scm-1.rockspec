@@ -120,6 +120,7 @@ build = {
         "csrc/core/start.c",
         "csrc/core/stream.c",
         "csrc/core/task.c",
+        "csrc/core/trace.c",
         "csrc/core/udp.c",
         "csrc/core/wait.c",
         "csrc/core/watch.c",

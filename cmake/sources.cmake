@@ -49,6 +49,7 @@ set(XIO_CORE_SOURCES
   csrc/core/start.c
   csrc/core/stream.c
   csrc/core/task.c
+  csrc/core/trace.c
   csrc/core/udp.c
   csrc/core/wait.c
   csrc/core/watch.c
@@ -122,6 +123,7 @@ set(XIO_CLI_SOURCES
   csrc/cli/quit.c
   csrc/cli/report.c
   csrc/cli/setup.c
+  csrc/cli/trace.c
   csrc/cli/watchdog.c
 )
 
@@ -236,6 +238,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_status.c
   csrc/test/unit/test_stream.c
   csrc/test/unit/test_task.c
+  csrc/test/unit/test_trace.c
   csrc/test/unit/test_udp.c
   csrc/test/unit/test_wait.c
   csrc/test/unit/test_work.c

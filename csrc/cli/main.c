@@ -16,6 +16,7 @@
 #include "cli/quit.h"
 #include "cli/report.h"
 #include "cli/setup.h"
+#include "cli/trace.h"
 
 static int set_up(lua_State *L) {
   xio_setup(L, lua_touserdata(L, 1));
@@ -63,6 +64,13 @@ static xio_slabs *use_slabs(lua_State *L) {
 #endif
 }
 
+/* Begins the trace that was asked for, if any. False: it cannot be written. */
+static bool open_trace(lua_State *L, const xio_options *options, xio_ending *ending) {
+  if (options->trace == NULL || xio_trace_open(L, options)) return true;
+  ending->exit_code = EXIT_FAILURE;
+  return false;
+}
+
 static int interpret(const xio_options *options) {
   xio_program program;
   xio_program_init(&program, options, uv_guess_handle(0) == UV_TTY);
@@ -76,7 +84,7 @@ static int interpret(const xio_options *options) {
   xio_slabs *slabs = use_slabs(L);
   if (options->version) xio_options_print_version();
   xio_ending ending;
-  if (call(L, set_up, &program, &ending)) {
+  if (call(L, set_up, &program, &ending) && open_trace(L, options, &ending)) {
     bool over = false;
     while (!over) { /* a session at the prompt outlives a run that failed */
       over = call(L, run, &program, &ending) || !program.in_session || ending.signal != 0;
@@ -85,6 +93,7 @@ static int interpret(const xio_options *options) {
   xio_quit_close();
   lua_close(L);
   if (slabs != NULL) xio_slabs_close(slabs);
+  xio_trace_close();
   return xio_report_finish(&ending);
 }
 

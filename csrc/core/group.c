@@ -2,6 +2,7 @@
 #include "group.h"
 
 #include "lock.h"
+#include "trace.h"
 
 /* The children themselves meet the cancellation; the host's wait stands until they
  * ended. */
@@ -54,6 +55,7 @@ void xio_group_spawn(xio_group *group, xio_task *task, xio_spawn_opts opts) {
   xio_scope_attach(&task->own, &group->scope, &task->wait);
   group->live++;
   if (opts.daemon) group->daemons++;
+  if (XIO_UNLIKELY(group->queue->tracer != NULL)) xio_trace_spawned(task);
   if (group->limit != 0 && group->started >= group->limit && !opts.at_once) {
     xio_list_push_back(&group->held, &task->wait.self.link);
   } else {
@@ -91,6 +93,7 @@ void xio_group_child_ended(xio_task *task, xio_outcome outcome) {
   XIO_ASSERT(task->state == XIO_TASK_LIVE && task->wait.state == XIO_WAIT_IDLE);
   XIO_ASSERT(task->wait.scope == &task->own);
   if (outcome == XIO_OUTCOME_CANCELLED && group->scope.effective) group->cut_short = true;
+  if (XIO_UNLIKELY(group->queue->tracer != NULL)) xio_trace_ended(task, outcome);
   xio_scope_detach(&task->own);
   task->wait.scope = NULL;
   task->state = XIO_TASK_ENDED;

@@ -13,6 +13,7 @@
 #include "clock.h"
 
 typedef struct xio_task xio_task;
+typedef struct xio_tracer xio_tracer;
 
 typedef struct xio_runqueue {
   xio_list ready;  /* for the next turn */
@@ -20,6 +21,8 @@ typedef struct xio_runqueue {
   xio_list starts; /* waits in start() that are being aborted; empty between operations */
   xio_task *running; /* NULL between two tasks */
   xio_clock *clock;
+  xio_tracer *tracer; /* who is told of all that tasks do (trace.h); NULL: nobody */
+  uint64_t traced_as; /* for the tracer; 0 before it has set it */
   xio_random random;
   bool is_seeded;
   bool chains;         /* the turn may go over into the next one */

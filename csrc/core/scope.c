@@ -1,6 +1,8 @@
 /* scope: see scope.h. */
 #include "scope.h"
 
+#include "trace.h"
+
 static bool compute_effective(const xio_scope *scope) {
   return scope->source != XIO_SOURCE_NONE || xio_scope_outer_effective(scope);
 }
@@ -138,6 +140,7 @@ bool xio_scope_cancel(xio_scope *scope, xio_source source) {
   if (scope->source != XIO_SOURCE_NONE) return false;
   scope->source = (uint8_t)source;
   if (!scope->entered || scope->left) return true;
+  if (XIO_UNLIKELY(scope->queue->tracer != NULL)) xio_trace_cancelled(scope);
   xio_timer_disarm(scope->queue->clock, &scope->timer);
   refresh(scope, false);
   return true;

@@ -1,6 +1,8 @@
 /* wait: see wait.h. */
 #include "wait.h"
 
+#include "trace.h"
+
 static void on_limit(xio_timer *timer) {
   xio_wait *wait = XIO_CONTAINER_OF(timer, xio_wait, timer);
   XIO_ASSERT(wait->state == XIO_WAIT_PARKED);
@@ -47,6 +49,7 @@ void xio_wait_complete(xio_wait *wait, int status) {
   XIO_ASSERT(wait->state == XIO_WAIT_PARKED);
   XIO_CHECK(xio_list_empty(&wait->self.link));
   if (xio_timer_armed(&wait->timer) || wait->timer.reserved) xio_wait_unlimit(wait);
+  if (XIO_UNLIKELY(wait->queue->tracer != NULL)) xio_trace_woken(wait);
   wait->status = status;
   wait->state = XIO_WAIT_READY;
   xio_runqueue_push(wait->queue, &wait->self.link);

@@ -63,6 +63,7 @@ struct xio_wait {
   int status;              /* how the last wait ended */
   uint8_t state;           /* xio_wait_state */
   bool aborting;           /* abort was called and answered XIO_EBUSY */
+  bool by_task;            /* a task completed it, and a tracer was told */
   int timer_status;        /* with which the timer completes it */
   const xio_wait_ops *ops; /* of the wait in progress, or of the last one */
   void *source;            /* what is waited for, as ops understand it */

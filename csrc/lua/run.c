@@ -98,6 +98,7 @@ static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
               status == XIO_ENOMEM ? "not enough memory" : "%s: cannot open a loop: %s",
               function, uv_strerror(status));
   }
+  runtime->loop->queue.tracer = state->tracer;
   state->live.loops++;
   return runtime;
 }

@@ -151,6 +151,7 @@ struct xiol_state {
     lua_Hook hook;                /* what was found there */
     int mask, count;
   } attention;
+  struct xio_tracer *tracer; /* the host's, of all loops opened from now on; or NULL */
   xiol_coroutine pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
 };
 
