@@ -78,6 +78,29 @@ describe("a group", function()
     assert.same({ "child", "nothing was cut short" }, seen)
   end)
 
+  it("keeps arguments for more tasks than the queue of those to begin holds", function()
+    run(function()
+      local many, sums = {}, {}
+      for i = 1, 150000 do many[i] = i end
+      xio.group(function(g)
+        for n = 1, 8 do -- a stack of Lua has room for a million values
+          g:spawn(function(first, ...)
+            sums[#sums + 1] = first .. ":" .. select("#", ...) .. ":" .. select(-1, ...)
+          end, n, table.unpack(many))
+          g:spawn({ name = "named" }, function(...)
+            sums[#sums + 1] = xio.current().name .. select("#", ...)
+          end, n, nil)
+        end
+      end)
+      local wanted = {}
+      for n = 1, 8 do
+        wanted[#wanted + 1] = n .. ":150000:150000"
+        wanted[#wanted + 1] = "named2"
+      end
+      assert.same(wanted, sums)
+    end)
+  end)
+
   it("gives children their arguments with holes and count", function()
     run(function()
       xio.group(function(g)

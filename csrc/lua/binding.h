@@ -265,11 +265,15 @@ int xiol_make_coroutine(lua_State *L);
 int xiol_pack_results(lua_State *L);
 int xiol_judge_error(lua_State *L);
 
-/* So many arguments find room on every idle coroutine. */
+/* So many arguments find room on every coroutine of ours. */
 enum { XIOL_ARGUMENTS_SURE = LUA_MINSTACK / 2 };
 
-/* Takes an idle coroutine, or none. */
-xiol_coroutine xiol_take_coroutine(xiol_state *state);
+/* Makes sure that some coroutine is idle. Raises when memory is out. */
+void xiol_need_coroutine(lua_State *L, xiol_state *state);
+
+/* Gives a task that is to be spawned an idle coroutine, of which there is one, and the
+ * function and arguments at the top, which are popped. False: memory is out. */
+bool xiol_bind_coroutine(lua_State *L, xiol_task *task);
 
 /* Puts a coroutine that has ended normally back, or lets it go. */
 void xiol_return_coroutine(xiol_state *state, xiol_coroutine coroutine, bool reusable);
@@ -294,22 +298,33 @@ void xiol_replace_coroutine(lua_State *L);
 /* Frees what generator.c keeps in the state. */
 void xiol_close_generator(xiol_state *state);
 
-/* -- body.c: functions that wait for their task's first run -------------------------- */
+/* -- body.c: what waits for a task's first run --------------------------------------- */
 
-/* Whether there is room for one more in principle. */
-bool xiol_body_fits(const xiol_state *state);
+/* Part of xiol_body_reserve. */
+bool xiol_body_grow(xiol_state *state, int arguments);
 
-/* Pops a function and keeps it; returns its number, not 0. Raises when memory is out. */
-uint64_t xiol_body_put(lua_State *L, xiol_state *state);
+/* Makes room for one more function with so many arguments. False: there is none, where a
+ * million values wait or memory is out. Runs no finalizer. */
+static inline bool xiol_body_reserve(xiol_state *state, int arguments) {
+  return XIO_LIKELY(state->bodies.count + arguments < state->bodies.room) ||
+         xiol_body_grow(state, arguments);
+}
 
-/* Pushes the one with that number, which stays. */
-void xiol_body_push(lua_State *L, const xiol_state *state, uint64_t number);
+/* Pops the function of `task` and its arguments, for which room was made, and keeps
+ * them. */
+void xiol_body_put(lua_State *L, xiol_state *state, xiol_task *task);
 
-/* Pops a value into its place. */
-void xiol_body_replace(lua_State *L, xiol_state *state, uint64_t number);
+/* Pushes the function of a task that waits; it stays. */
+void xiol_body_push(lua_State *L, const xiol_task *task);
 
-/* Lets it go. Never fails. */
-void xiol_body_drop(xiol_state *state, uint64_t number);
+/* Pops a value, which is not nil, into the place of the function. */
+void xiol_body_replace(lua_State *L, const xiol_task *task);
+
+/* Pushes the function and the arguments; they are kept no longer. */
+void xiol_body_take(lua_State *co, xiol_state *state, xiol_task *task);
+
+/* Lets go of what is kept. Never fails. */
+void xiol_body_drop(xiol_state *state, xiol_task *task);
 
 void xiol_open_body(lua_State *L, xiol_state *state);
 
@@ -335,8 +350,8 @@ void xiol_task_free(xiol_state *state, xiol_task *task);
 
 /* -- task.c: handles ----------------------------------------------------------------- */
 
-/* Pushes a handle that names no task yet, with room for `waiting` values. */
-xiol_task_handle *xiol_push_handle(lua_State *L, xiol_state *state, int waiting);
+/* Pushes a handle that names no task yet. */
+xiol_task_handle *xiol_push_handle(lua_State *L, xiol_state *state);
 
 /* The task gets its handle. */
 void xiol_link_handle(xiol_task *task, xiol_task_handle *handle);

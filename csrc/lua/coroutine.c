@@ -3,7 +3,7 @@
  * Each coroutine of ours keeps at its base what XIOL_BASE_… names, and is anchored from
  * its making until it is let go. A task that ends normally, or by an error (which its
  * protected call has caught), leaves its coroutine ready for the next. A task has no
- * coroutine before its first run where none was idle at its spawning.
+ * coroutine before its first run.
  *
  * resume and abandon are called by the core: nothing in them may raise, so whatever
  * allocates happens inside a protected call. Loop's thread. */
@@ -15,7 +15,7 @@ enum { MAIN_HANDLER = 1, MAIN_BODY = 2 };
 
 /* -- the pool ------------------------------------------------------------------------ */
 
-xiol_coroutine xiol_take_coroutine(xiol_state *state) {
+static xiol_coroutine take_coroutine(xiol_state *state) {
   if (state->pooled == 0) return (xiol_coroutine){NULL, 0};
   return state->pool[--state->pooled];
 }
@@ -51,6 +51,28 @@ int xiol_make_coroutine(lua_State *L) {
   return 0;
 }
 
+void xiol_need_coroutine(lua_State *L, xiol_state *state) {
+  if (state->pooled != 0) return;
+  xiol_coroutine made = {NULL, 0};
+  xiol_push_ref(L, state, XIOL_REF_MAKE_COROUTINE);
+  lua_pushlightuserdata(L, &made);
+  lua_call(L, 1, 0);
+  xiol_return_coroutine(state, made, true);
+}
+
+bool xiol_bind_coroutine(lua_State *L, xiol_task *task) {
+  xiol_state *state = task->runtime->state;
+  lua_State *co = state->pool[state->pooled - 1].thread;
+  if (!lua_checkstack(co, task->arguments + LUA_MINSTACK)) return false;
+  task->coroutine = take_coroutine(state);
+  lua_pushvalue(co, XIOL_BASE_MAIN);
+  lua_pushvalue(co, XIOL_BASE_HANDLER);
+  lua_pushvalue(L, -1 - task->arguments);
+  lua_insert(L, -2 - task->arguments);
+  lua_xmove(L, co, task->arguments + 2);
+  return true;
+}
+
 static xiol_coroutine new_coroutine(xiol_state *state, lua_State *driver) {
   xiol_coroutine coroutine = {NULL, 0};
   if (!lua_checkstack(driver, 8)) return coroutine;
@@ -62,39 +84,10 @@ static xiol_coroutine new_coroutine(xiol_state *state, lua_State *driver) {
   return coroutine;
 }
 
-/* Pushes the function of a task that waits in its handle, twice, and the arguments, which
- * the handle does not keep any longer. */
-static void push_waiting(lua_State *co, int anchors, const xiol_task *task) {
-  lua_rawgeti(co, anchors, task->slot);
-  int handle = lua_gettop(co);
-  int at = XIOL_TASK_WAITING;
-  int left = task->arguments;
-  if (lua_getiuservalue(co, handle, XIOL_TASK_NAME) == LUA_TSTRING) {
-    lua_pop(co, 1);
-    left++;
-  } else {
-    lua_pushvalue(co, -1);
-  }
-  for (; left > 0; left--, at++) {
-    lua_getiuservalue(co, handle, at);
-    if (left > task->arguments) lua_pushvalue(co, -1);
-    lua_pushnil(co);
-    lua_setiuservalue(co, handle, at);
-  }
-  lua_remove(co, handle);
-}
-
-/* Pushes the function of a task without handle, which is kept no longer. */
-static inline void push_body(lua_State *co, xiol_task *task) {
-  xiol_body_push(co, task->runtime->state, task->body);
-  xiol_body_drop(task->runtime->state, task->body);
-  task->body = 0;
-}
-
 /* Gives a task that is about to run first its coroutine. False: memory is out. */
 static bool give_coroutine(xiol_task *task) {
   xiol_state *state = task->runtime->state;
-  xiol_coroutine coroutine = xiol_take_coroutine(state);
+  xiol_coroutine coroutine = take_coroutine(state);
   if (coroutine.thread == NULL) coroutine = new_coroutine(state, task->runtime->driver);
   if (coroutine.thread == NULL) return false;
   lua_State *co = coroutine.thread;
@@ -105,12 +98,9 @@ static bool give_coroutine(xiol_task *task) {
   }
   lua_pushvalue(co, XIOL_BASE_MAIN);
   lua_pushvalue(co, XIOL_BASE_HANDLER);
-  if (task->handle == NULL) {
-    push_body(co, task);
-    lua_pushvalue(co, -1);
-  } else {
-    push_waiting(co, XIOL_BASE_ANCHORS, task);
-  }
+  lua_pushnil(co);
+  xiol_body_take(co, state, task);
+  lua_copy(co, -1 - task->arguments, -2 - task->arguments);
   task->coroutine = coroutine;
   return true;
 }
@@ -149,8 +139,8 @@ static bool push_function(lua_State *co, const xiol_task *task) {
 
 void xiol_push_body(lua_State *L, const xiol_task *task) {
   lua_State *co = task->coroutine.thread;
-  if (co == NULL && task->body != 0 && task->core.state != XIO_TASK_ENDED) {
-    xiol_body_push(L, task->runtime->state, task->body);
+  if (task->waiting && task->core.state != XIO_TASK_ENDED) {
+    xiol_body_push(L, task);
   } else if (co != NULL && push_function(co, task)) {
     lua_xmove(co, L, 1);
   } else {
@@ -269,14 +259,9 @@ static xiol_task *go_on(lua_State *L, xiol_state *state, xiol_task *task) {
   task->coroutine.thread = NULL;
   end_task(task);
   xio_sched_take(queue, next_core);
-  if (next->handle == NULL) {
-    if (lua_gettop(L) != MAIN_BODY) lua_settop(L, MAIN_BODY);
-    push_body(L, next);
-    lua_copy(L, -1, MAIN_BODY);
-  } else {
-    lua_settop(L, MAIN_HANDLER);
-    push_waiting(L, anchors, next);
-  }
+  if (lua_gettop(L) != MAIN_BODY) lua_settop(L, MAIN_BODY);
+  xiol_body_take(L, state, next);
+  lua_copy(L, MAIN_BODY + 1, MAIN_BODY);
   next->coroutine = coroutine;
   next->begun = true;
   state->waitable = true;
@@ -345,9 +330,9 @@ static void lose_task(xiol_task *task) {
     xiol_push_anchored(L, state, task->slot);
     lua_insert(L, -2);
     lua_setiuservalue(L, -2, XIOL_TASK_VALUE);
-  } else if (task->body != 0) {
+  } else if (task->waiting) {
     lua_pushvalue(L, -1);
-    xiol_body_replace(L, state, task->body);
+    xiol_body_replace(L, task);
   }
   lua_pop(L, 1);
   task->outcome = XIO_OUTCOME_FAILED;

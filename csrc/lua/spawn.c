@@ -1,9 +1,8 @@
 /* spawn: making a Lua function a task.
  *
- * A live task is a struct from the state's free list. What its first run needs waits on
- * an idle coroutine, in the task's handle, or, without handle and arguments, where body.c
- * keeps it. Until everything that needs memory is done nothing has been spawned. Not
- * here: the handles (task.c), and running (coroutine.c). Loop's thread. */
+ * A live task is a struct from the state's free list. What its first run needs waits
+ * where body.c keeps it. Until everything that needs memory is done nothing has been
+ * spawned. Not here: the handles (task.c), and running (coroutine.c). Loop's thread. */
 #include <string.h>
 
 #include "binding.h"
@@ -31,7 +30,7 @@ static xiol_task *take_task(xiol_state *state) {
 void xiol_task_free(xiol_state *state, xiol_task *task) {
   if (task->handle != NULL) task->handle->task = NULL;
   lua_State *co = task->coroutine.thread;
-  if (task->body != 0) xiol_body_drop(state, task->body);
+  if (task->waiting) xiol_body_drop(state, task);
   if (task->slot != 0) {
     if (co != NULL && !task->escaped) {
       xiol_let_go(co, state, XIOL_BASE_ANCHORS, task->slot);
@@ -94,14 +93,6 @@ static void read_options(lua_State *L, xiol_spawn *how, int index) {
   lua_replace(L, index);
 }
 
-/* The values from `index` on wait in the handle at the top for a coroutine. */
-static void keep_waiting(lua_State *L, int index, int count) {
-  for (int i = 0; i < count; i++) {
-    lua_pushvalue(L, index + i);
-    lua_setiuservalue(L, -2, XIOL_TASK_WAITING + i);
-  }
-}
-
 /* The task whose handle is at the top gets the task-local values of the running one. */
 static void inherit_context(lua_State *L, xiol_state *state) {
   xiol_runtime *runtime = state->runtime;
@@ -115,23 +106,6 @@ static void inherit_context(lua_State *L, xiol_state *state) {
   lua_settop(L, handle);
 }
 
-/* Whether there is an idle coroutine, on which so many arguments surely find room. */
-static inline bool finds_idle(const xiol_state *state, int count) {
-  return state->pooled > 0 && count <= XIOL_ARGUMENTS_SURE;
-}
-
-/* Gives the task an idle coroutine, with the function and arguments at the top, which
- * leave the stack. */
-static void move_arguments(lua_State *L, xiol_task *task, int count) {
-  task->coroutine = xiol_take_coroutine(task->runtime->state);
-  lua_State *co = task->coroutine.thread;
-  lua_pushvalue(co, XIOL_BASE_MAIN);
-  lua_pushvalue(co, XIOL_BASE_HANDLER);
-  lua_pushvalue(L, -1 - count);
-  lua_insert(L, -2 - count);
-  lua_xmove(L, co, count + 2);
-}
-
 /* Fills in a task that is about to be spawned. */
 static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int arguments) {
   xio_task_renew(&task->core, &runtime->loop->queue);
@@ -139,7 +113,7 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int argu
   task->handle = NULL;
   task->coroutine.thread = NULL;
   task->slot = slot;
-  task->body = 0;
+  task->waiting = false;
   task->arguments = arguments;
   task->results = 0;
   task->outcome = XIO_OUTCOME_NONE;
@@ -190,16 +164,34 @@ static void begin_task(lua_State *L, xiol_state *state, xiol_task *task,
   }
 }
 
-/* Spawns the function at the top without a handle, or, where there are arguments, with
- * them into an idle coroutine. Runs no finalizer. */
-static int spawn_bare(lua_State *L, xiol_state *state, const xiol_spawn *how, int count) {
+/* Makes room for a task with so many arguments. Returns whether it is in body.c. Runs
+ * finalizers only where it is not, before it does anything else. */
+static inline bool make_room(lua_State *L, xiol_state *state, int count) {
+  bool fits = xiol_body_reserve(state, count);
+  if (XIO_UNLIKELY(!fits)) xiol_need_coroutine(L, state);
   reserve_task(L, state);
-  uint64_t body = count == 0 ? xiol_body_put(L, state) : 0;
-  /* nothing below can fail */
+  return fits;
+}
+
+/* Keeps what `task` will run, which is at the top and is popped, in body.c or else on a
+ * coroutine. */
+static inline void keep_body(lua_State *L, xiol_state *state, xiol_task *task,
+                             bool fits) {
+  if (XIO_LIKELY(fits)) {
+    xiol_body_put(L, state, task);
+  } else if (!xiol_bind_coroutine(L, task)) {
+    xiol_task_free(state, task);
+    xiol_raise_memory(L);
+  }
+}
+
+/* Spawns the function below the `count` arguments at the top without a handle. */
+static int spawn_bare(lua_State *L, xiol_state *state, const xiol_spawn *how, int count) {
+  bool fits = make_room(L, state, count);
   xiol_task *task = take_task(state);
   init_task(task, how->runtime, 0, count);
-  task->body = body;
-  if (count != 0) move_arguments(L, task, count);
+  keep_body(L, state, task, fits);
+  /* nothing below can fail */
   begin_task(L, state, task, how);
   return 0;
 }
@@ -209,40 +201,29 @@ static int spawn_bare(lua_State *L, xiol_state *state, const xiol_spawn *how, in
 static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *how,
                              int function, int name) {
   int count = lua_gettop(L) - function;
-  bool idle = count != 0 && finds_idle(state, count);
   luaL_checkstack(L, 8, NULL);
-  int waiting = idle ? 0 : count + (name != 0 ? 1 : 0);
   if (how->group->host != NULL) {
     xiol_push_task(L, xiol_task_of(how->group->host));
   } else {
     lua_pushnil(L);
   }
   int parent = lua_gettop(L);
-  xiol_task_handle *handle = xiol_push_handle(L, state, waiting);
-  if (XIO_UNLIKELY(idle && state->pooled == 0)) { /* a finalizer took the last one */
-    idle = false;
-    waiting = count + (name != 0 ? 1 : 0);
-    lua_pop(L, 1);
-    handle = xiol_push_handle(L, state, waiting);
-  }
-  reserve_task(L, state); /* nothing from here on runs a finalizer */
+  xiol_task_handle *handle = xiol_push_handle(L, state);
+  bool fits = make_room(L, state, count); /* nothing from here on runs a finalizer */
   lua_pushvalue(L, name != 0 ? name : function);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
   lua_pushvalue(L, parent);
   lua_setiuservalue(L, -2, XIOL_TASK_PARENT);
-  if (waiting != 0) keep_waiting(L, name != 0 ? function : function + 1, waiting);
   if (XIO_UNLIKELY(state->any_context)) inherit_context(L, state);
   lua_replace(L, parent);
   lua_pushvalue(L, parent);
   int slot = xiol_anchor(L, state);
-  /* nothing below can fail */
   xiol_task *task = take_task(state);
   init_task(task, how->runtime, slot, count);
   xiol_link_handle(task, handle);
-  if (idle) {
-    lua_insert(L, function);
-    move_arguments(L, task, count);
-  }
+  lua_insert(L, function);
+  keep_body(L, state, task, fits);
+  /* nothing below can fail */
   begin_task(L, state, task, how);
   return 1;
 }
@@ -250,10 +231,7 @@ static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *
 int xiol_spawn_from(lua_State *L, xiol_state *state, const xiol_spawn *how, int first) {
   if (XIO_LIKELY(lua_isfunction(L, first))) {
     int count = lua_gettop(L) - first;
-    if (how->unwanted && !state->any_context &&
-        (count == 0 ? xiol_body_fits(state) : finds_idle(state, count))) {
-      return spawn_bare(L, state, how, count);
-    }
+    if (how->unwanted && !state->any_context) return spawn_bare(L, state, how, count);
     return spawn_with_handle(L, state, how, first, 0);
   }
   xiol_spawn with = *how;

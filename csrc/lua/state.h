@@ -126,8 +126,8 @@ struct xiol_state {
   int generator_stack; /* anchored text: the stack of a generator whose error goes on */
   struct {             /* of body.c */
     lua_State *thread;
-    uint64_t first;  /* number of the entry at its bottom */
-    int count, room; /* entries; for how many there is room */
+    uint32_t first;  /* number of the value at its bottom */
+    int count, room; /* values; for how many there is room */
     int left, holes; /* of these: gone at the bottom, gone above */
   } bodies;
   const void *globals;       /* address of the table of globals */
@@ -185,9 +185,7 @@ enum {
   XIOL_TASK_VALUE = 1,  /* at the end: result or error */
   XIOL_TASK_NAME = 2,   /* a string, or the function whose name it is */
   XIOL_TASK_PARENT = 3, /* the handle of the task that opened its group */
-  XIOL_TASK_WAITING =
-      4 /* before the first run, where it has no coroutine yet: the function
-                           if NAME is a string, and the arguments */
+  XIOL_TASK_VALUES = 3
 };
 
 typedef struct xiol_task_handle {
@@ -200,14 +198,15 @@ typedef struct xiol_task_handle {
 } xiol_task_handle;
 
 /* A task that lives, or has failed and is listed by its group. From a free list of the
- * state. Before it has a coroutine its handle, or else body.c, keeps what the first run
- * needs. */
+ * state. Before its first run body.c keeps what that needs, or, where too many wait
+ * there, its coroutine. */
 struct xiol_task {
-  xiol_coroutine coroutine; /* none before the first run, where none was idle */
+  xiol_coroutine coroutine; /* mostly none before the first run */
   xiol_runtime *runtime;
   uint16_t atomic;          /* depth of xio.atomic */
   uint8_t outcome;          /* xio_outcome of the body */
   bool begun;               /* it was resumed */
+  bool waiting;             /* its function waits in body.c */
   bool escaped;             /* its coroutine was shown to the program */
   uint8_t watches;          /* how many of its callers watch it */
   bool misnested;           /* a scope was found open at the end of the one around it */
@@ -218,11 +217,11 @@ struct xiol_task {
   lua_State *parked; /* where it waits, and may be handed values (channel.c) */
   const char *place; /* source of the spawn, in the state's list; NULL: not known */
   int place_line;
-  int slot;          /* anchor of the handle; 0: there is none */
-  uint64_t body;     /* number of the function, where that waits in body.c; otherwise 0 */
-  int arguments;     /* that wait for the first run */
-  int results;       /* of the body, as in the handle */
-  bool watch_paused; /* it was suspended since the watch began (testing.c) */
+  int slot;             /* anchor of the handle; 0: there is none */
+  uint32_t body;        /* number of its function in body.c, while it waits there */
+  int arguments;        /* that wait for the first run */
+  int results;          /* of the body, as in the handle */
+  bool watch_paused;    /* it was suspended since the watch began (testing.c) */
   uint16_t watch_least; /* the least depth of what hid its checkpoints since */
   int misnested_line;
   const char *misnested_verb; /* which function opened that, and where */

@@ -12,9 +12,8 @@ const xiol_kind xiol_kind_task = {"xio.Task"};
 
 /* -- making them --------------------------------------------------------------------- */
 
-xiol_task_handle *xiol_push_handle(lua_State *L, xiol_state *state, int waiting) {
-  xiol_task_handle *handle =
-      lua_newuserdatauv(L, sizeof *handle, XIOL_TASK_WAITING - 1 + waiting);
+xiol_task_handle *xiol_push_handle(lua_State *L, xiol_state *state) {
+  xiol_task_handle *handle = lua_newuserdatauv(L, sizeof *handle, XIOL_TASK_VALUES);
   handle->kind = &xiol_kind_task;
   handle->task = NULL;
   handle->outcome = XIO_OUTCOME_NONE;
@@ -35,7 +34,7 @@ void xiol_link_handle(xiol_task *task, xiol_task_handle *handle) {
 static void make_handle(lua_State *L, xiol_state *state, xiol_task *task) {
   xio_task *host = task->core.group->host;
   luaL_checkstack(L, 8, NULL);
-  xiol_task_handle *handle = xiol_push_handle(L, state, 0);
+  xiol_task_handle *handle = xiol_push_handle(L, state);
   xiol_push_body(L, task);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
   if (host != NULL) {
@@ -51,8 +50,8 @@ static void make_handle(lua_State *L, xiol_state *state, xiol_task *task) {
   if (XIO_LIKELY(task->handle == NULL)) { /* no finalizer asked for it meanwhile */
     xiol_reanchor(L, state, &task->slot);
     xiol_link_handle(task, handle);
-    if (task->body != 0) xiol_body_drop(state, task->body);
-    task->body = 0;
+    bool keeps_error = task->waiting && task->core.state == XIO_TASK_ENDED;
+    if (keeps_error) xiol_body_drop(state, task);
   }
   lua_pop(L, 1);
 }
@@ -83,7 +82,7 @@ void xiol_push_task_error(lua_State *L, const xiol_task *task) {
   } else if (task->slot != 0) {
     xiol_push_anchored(L, state, task->slot);
   } else {
-    xiol_body_push(L, state, task->body);
+    xiol_body_push(L, task);
   }
 }
 
@@ -112,8 +111,6 @@ void xiol_push_task_name(lua_State *L, int index) {
   luaL_checkstack(L, 8, NULL);
   if (lua_getiuservalue(L, index, XIOL_TASK_NAME) == LUA_TSTRING) return;
   name_function(L);
-  const xiol_task *task = ((xiol_task_handle *)lua_touserdata(L, index))->task;
-  if (task != NULL && task->coroutine.thread == NULL) return; /* it is to be run yet */
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, XIOL_TASK_NAME);
 }
