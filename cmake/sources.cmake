@@ -38,6 +38,7 @@ set(XIO_CORE_SOURCES
   csrc/core/process.c
   csrc/core/registry.c
   csrc/core/remove.c
+  csrc/core/reply.c
   csrc/core/runqueue.c
   csrc/core/sched.c
   csrc/core/scope.c
@@ -49,7 +50,9 @@ set(XIO_CORE_SOURCES
   csrc/core/start.c
   csrc/core/stream.c
   csrc/core/task.c
+  csrc/core/thread_channel.c
   csrc/core/trace.c
+  csrc/core/tracker.c
   csrc/core/udp.c
   csrc/core/wait.c
   csrc/core/watch.c
@@ -227,6 +230,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_process.c
   csrc/test/unit/test_random.c
   csrc/test/unit/test_registry.c
+  csrc/test/unit/test_reply.c
   csrc/test/unit/test_runqueue.c
   csrc/test/unit/test_sched.c
   csrc/test/unit/test_scope.c
@@ -238,7 +242,9 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_status.c
   csrc/test/unit/test_stream.c
   csrc/test/unit/test_task.c
+  csrc/test/unit/test_thread_channel.c
   csrc/test/unit/test_trace.c
+  csrc/test/unit/test_tracker.c
   csrc/test/unit/test_udp.c
   csrc/test/unit/test_wait.c
   csrc/test/unit/test_work.c

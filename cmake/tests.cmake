@@ -10,7 +10,7 @@ set(test_environment
   "XIO_BUILD_DIR=${PROJECT_BINARY_DIR}"
   "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
-  "TSAN_OPTIONS=second_deadlock_stack=1")
+  "TSAN_OPTIONS=second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/csrc/test/tsan.supp")
 # A plain Lua that loads the module must have the sanitizer's library from its start, and
 # so have the shells that specs start, whose leaks are not ours: the interpreter's run of
 # the same specs looks for leaks.

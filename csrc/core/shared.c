@@ -84,19 +84,20 @@ static void drop(xio_post *post) {
   uncount(XIO_CONTAINER_OF(post, xio_shared_wait, post));
 }
 
+/* The record of a task that will not go on from it. */
+static void lose(xio_shared_wait *wait) {
+  uncount(wait);
+  if (wait->item != NULL) wait->shared->ops->lose(wait->shared, wait->item);
+  wait->item = NULL;
+  xio_shared_discard(wait);
+}
+
 /* The loop ends, and what the task was given with it. */
 static void close_wait(xio_loop_object *object) {
   xio_shared_wait *wait = XIO_CONTAINER_OF(object, xio_shared_wait, object);
-  void *item = NULL;
-  if (wait->on_ready != NULL) {
-    xio_shared_unwatch(wait);
-  } else if (wait->committed && wait->status == XIO_OK) {
-    item = wait->item;
-  }
+  if (wait->on_ready != NULL) xio_shared_unwatch(wait);
   xio_port_withdraw(wait->port, &wait->post);
-  uncount(wait);
-  if (item != NULL) wait->shared->ops->lose(item);
-  xio_shared_discard(wait);
+  lose(wait);
 }
 
 int xio_shared_prepare(xio_shared *shared, xio_loop *loop, xio_shared_wait **out) {
@@ -121,7 +122,7 @@ int xio_shared_prepare(xio_shared *shared, xio_loop *loop, xio_shared_wait **out
 }
 
 void xio_shared_discard(xio_shared_wait *wait) {
-  XIO_ASSERT(xio_list_empty(&wait->link) && !wait->counted);
+  XIO_ASSERT(xio_list_empty(&wait->link) && !wait->counted && wait->item == NULL);
   xio_shared *shared = wait->shared;
   xio_port *port = wait->port;
   xio_list_remove(&wait->object.link);
@@ -151,9 +152,8 @@ int xio_shared_abort(xio_wait *source) {
   if (!committed) xio_list_remove(&wait->link);
   xio_shared_unlock(shared);
   if (committed) return XIO_EBUSY;
-  uncount(wait);
   source->source = NULL;
-  xio_shared_discard(wait);
+  lose(wait);
   return XIO_OK;
 }
 
@@ -161,9 +161,31 @@ void *xio_shared_take(xio_wait *source) {
   xio_shared_wait *wait = source->source;
   if (wait == NULL) return NULL; /* it was withdrawn */
   void *item = wait->item;
+  wait->item = NULL;
   source->source = NULL;
   xio_shared_discard(wait);
   return item;
+}
+
+int xio_shared_await(xio_shared *shared, bool (*is_over)(const xio_shared *shared),
+                     xio_loop *loop, xio_task *task, int64_t at,
+                     const xio_wait_ops *ops) {
+  xio_shared_wait *wait = NULL;
+  int status = xio_shared_prepare(shared, loop, &wait);
+  if (status != XIO_OK) return status;
+  status = xio_wait_limit(&task->wait, at, XIO_ETIMEDOUT);
+  if (status != XIO_OK) {
+    xio_shared_discard(wait);
+    return status;
+  }
+  xio_shared_lock(shared);
+  bool over = is_over(shared);
+  if (!over) xio_shared_park(wait, XIO_SHARED_FIRST, task, ops);
+  xio_shared_unlock(shared);
+  if (!over) return XIO_EAGAIN;
+  xio_wait_unlimit(&task->wait);
+  xio_shared_discard(wait);
+  return XIO_OK;
 }
 
 /* -- waking -------------------------------------------------------------------------- */
@@ -305,6 +327,18 @@ int xio_shared_block(xio_shared *shared, xio_shared_wait *wait, int queue,
   }
   xio_shared_unlock(shared);
   return status;
+}
+
+int xio_shared_await_blocking(xio_shared *shared,
+                              bool (*is_over)(const xio_shared *shared),
+                              xio_blocker *blocker, int64_t timeout_ns) {
+  xio_shared_wait wait = {0};
+  xio_shared_lock(shared);
+  if (!is_over(shared)) {
+    return xio_shared_block(shared, &wait, XIO_SHARED_FIRST, blocker, timeout_ns);
+  }
+  xio_shared_unlock(shared);
+  return XIO_OK;
 }
 
 /* -- checking ------------------------------------------------------------------------ */

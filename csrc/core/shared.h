@@ -36,9 +36,10 @@ typedef struct xio_shared_ops {
    * thread. */
   void (*free)(xio_shared *shared);
 
-  /* `item` was given to a wait whose task will not take it, since its loop has ended.
-   * NULL where there are no items. */
-  void (*lose)(void *item);
+  /* Nobody will take `item` from the record of a task: the wait that offered it was
+   * withdrawn, or the loop of the one that was given it has ended. Without the mutex, on
+   * that loop's thread. NULL where there are no items. */
+  void (*lose)(xio_shared *shared, void *item);
 } xio_shared_ops;
 
 /* The queues: two for tasks and threads, as their owner likes, one for watchers. */
@@ -55,7 +56,7 @@ struct xio_shared {
 
 struct xio_shared_wait {
   xio_list link; /* in a queue; guarded by the object's mutex, as are the next four */
-  void *item;    /* offered to the waker, or given by it */
+  void *item;    /* offered to the waker, or given by it; a task's record owns it */
   uint64_t mark; /* for who owns the queue: through which handle it came */
   int status;    /* with which it was woken */
   bool committed;
@@ -106,7 +107,7 @@ static inline uint32_t xio_shared_count(const xio_shared *shared, int queue) {
 int xio_shared_prepare(xio_shared *shared, xio_loop *loop,
                        xio_shared_wait **out) XIO_WARN_UNUSED;
 
-/* Lets go of one that is in no queue. Without the mutex. */
+/* Lets go of one that is in no queue, and has no item. Without the mutex. */
 void xio_shared_discard(xio_shared_wait *wait);
 
 /* Parks the running task, at the end of a queue. `ops` have xio_shared_abort; the wait's
@@ -114,12 +115,20 @@ void xio_shared_discard(xio_shared_wait *wait);
 void xio_shared_park(xio_shared_wait *wait, int queue, xio_task *task,
                      const xio_wait_ops *ops);
 
-/* Withdraws such a wait, or answers XIO_EBUSY: it was committed. */
+/* Withdraws such a wait, whose item is lost; or answers XIO_EBUSY: it was committed. */
 int xio_shared_abort(xio_wait *wait);
 
-/* A task that was parked goes on: the item that its wait was given, or NULL; the record
- * is gone. Also where the wait was withdrawn. */
+/* A task that was parked goes on: the item that its wait was given, or still has, or
+ * NULL; the record is gone. Also where the wait was withdrawn. */
 void *xio_shared_take(xio_wait *wait);
+
+/* Parks the running task of `loop` in the first queue, unless `is_over` says under the
+ * mutex that there is nothing to wait for: XIO_OK. It waits at the latest until `at`
+ * (then the status is XIO_ETIMEDOUT). XIO_EAGAIN: it is parked; resumed, it calls
+ * xio_shared_take. On any other status it is not. */
+int xio_shared_await(xio_shared *shared, bool (*is_over)(const xio_shared *shared),
+                     xio_loop *loop, xio_task *task, int64_t at,
+                     const xio_wait_ops *ops) XIO_WARN_UNUSED;
 
 /* -- waking; any thread, with the mutex ---------------------------------------------- */
 
@@ -168,6 +177,11 @@ bool xio_blocker_interrupted(xio_blocker *blocker);
  * XIO_ETIMEDOUT or XIO_ECANCELED: it had no effect. */
 int xio_shared_block(xio_shared *shared, xio_shared_wait *wait, int queue,
                      xio_blocker *blocker, int64_t timeout_ns) XIO_WARN_UNUSED;
+
+/* The same in such a thread: XIO_OK, XIO_ETIMEDOUT or XIO_ECANCELED. */
+int xio_shared_await_blocking(xio_shared *shared,
+                              bool (*is_over)(const xio_shared *shared),
+                              xio_blocker *blocker, int64_t timeout_ns) XIO_WARN_UNUSED;
 
 /* The invariant above. Without the mutex. */
 bool xio_shared_valid(xio_shared *shared);

@@ -18,6 +18,7 @@ typedef struct stock {
 } stock;
 
 static int items[ITEMS];
+static stock it;
 static int freed, lost;
 
 static void free_stock(xio_shared *shared) {
@@ -25,15 +26,14 @@ static void free_stock(xio_shared *shared) {
   freed++;
 }
 
-static void lose_item(void *item) {
+static void lose_item(xio_shared *shared, void *item) {
+  assert_ptr_equal(shared, &it.shared);
   assert_in_range((int *)item - items, 0, ITEMS - 1);
   lost++;
 }
 
 static const xio_shared_ops stock_ops = {.free = free_stock, .lose = lose_item};
 static const xio_wait_ops take_ops = {.verb = "take", .abort = xio_shared_abort};
-
-static stock it;
 
 static void put(const xio_loop *here) {
   xio_shared_lock(&it.shared);
