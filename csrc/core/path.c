@@ -53,9 +53,9 @@ static int run_mkdir(xio_path_request *request) {
 static int ensure_folder(xio_path_request *request, const char *path, int mode) {
   int status = uv_fs_mkdir(NULL, fresh(request), path, mode, NULL);
   if (status == 0 || status == UV_ENOENT) return status;
-  bool is_folder = uv_fs_stat(NULL, fresh(request), path, NULL) == 0 &&
-                   S_ISDIR(request->fs.statbuf.st_mode);
-  return is_folder ? XIO_OK : status;
+  int looked = uv_fs_stat(NULL, fresh(request), path, NULL);
+  if (looked != 0) return status == UV_EEXIST && looked != UV_ENOENT ? looked : status;
+  return S_ISDIR(request->fs.statbuf.st_mode) ? XIO_OK : status;
 }
 
 static int run_mkdirs(xio_path_request *request) {

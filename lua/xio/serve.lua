@@ -12,7 +12,7 @@ local module = {}
 local RETRY = 0.1 -- seconds until accepting is tried again where something was used up
 
 -- What is used up now, and may be there again later.
-local USED_UP = { EMFILE = true, ENFILE = true, ENOBUFS = true, ENOMEM = true }
+local USED_UP = { EMFILE = true, ENFILE = true, ENOBUFS = true, ENOMEM = true, ENOSPC = true }
 
 -- The connection was gone before it was accepted: Linux tells what happened to it.
 local PASSING = {
