@@ -261,3 +261,15 @@ set(XIO_TORTURE_TESTS
   csrc/test/torture/core.c
   csrc/test/torture/lua.c
 )
+
+# Programs of spec/torture on a Lua state, for harnesses that make something fail.
+set(XIO_SCENARIO_SOURCES
+  csrc/test/scenario/apart.c
+  csrc/test/scenario/scenario.c
+)
+
+# One executable: the binding on a Lua state, with calls of the system that fail.
+set(XIO_FAULT_SOURCES
+  csrc/test/faults/system.c
+  csrc/test/faults/wrap.c
+)

@@ -1,5 +1,5 @@
 # What ctest runs. Every test prints TAP, so that tools/test can count single tests.
-# Labels: unit, sim, torture, spec, example, load, check; `slow` as well where it takes seconds.
+# Labels: unit, sim, torture, faults, spec, example, load, check; `slow` as well where it takes seconds.
 pkg_check_modules(XIO_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 find_program(XIO_LUA_PROGRAM NAMES lua5.4 lua REQUIRED)
 find_program(XIO_BUSTED_PROGRAM busted REQUIRED)
@@ -58,13 +58,34 @@ xio_add_programs(torture "torture;slow" 600 ${XIO_TORTURE_TESTS})
 foreach(part IN ITEMS 1 2)
   xio_add_test(torture.lua_${part} "torture;slow" 600 COMMAND torture_lua ${part}/2)
 endforeach()
+
+# Gives `target` the binding, Lua, and what runs scenarios.
+function(xio_add_scenarios target)
+  target_sources(${target} PRIVATE ${XIO_SCENARIO_SOURCES} $<TARGET_OBJECTS:xio-binding>)
+  target_include_directories(${target} PRIVATE csrc/include)
+  target_include_directories(${target} SYSTEM PRIVATE ${XIO_LUA_INCLUDE_DIRS})
+  target_link_libraries(${target} PRIVATE ${XIO_LUA_ARCHIVE} m ${CMAKE_DL_LIBS})
+endfunction()
 foreach(file IN LISTS XIO_TORTURE_TESTS)
   cmake_path(GET file STEM stem)
-  target_sources(torture_${stem} PRIVATE $<TARGET_OBJECTS:xio-binding>)
-  target_include_directories(torture_${stem} PRIVATE csrc/include)
-  target_include_directories(torture_${stem} SYSTEM PRIVATE ${XIO_LUA_INCLUDE_DIRS})
-  target_link_libraries(torture_${stem} PRIVATE ${XIO_LUA_ARCHIVE} m ${CMAKE_DL_LIBS})
+  xio_add_scenarios(torture_${stem})
 endforeach()
+
+# Calls of the system that fail: the functions that wrap.c has a stand-in for.
+add_executable(faults_system ${XIO_FAULT_SOURCES})
+target_link_libraries(faults_system PRIVATE xio-compile xio-test-support)
+xio_add_scenarios(faults_system)
+file(STRINGS csrc/test/faults/wrap.c stand_ins REGEX "^(STAND_IN.*\\(|[a-z].* __wrap_)[a-z_0-9]+")
+foreach(line IN LISTS stand_ins)
+  string(REGEX REPLACE "^STAND_IN[A-Z_]*\\(([^,]*, )?([a-z_0-9]+),.*" "\\2" name "${line}")
+  string(REGEX REPLACE "^[a-z].* __wrap_([a-z_0-9]+).*" "\\1" name "${name}")
+  target_link_options(faults_system PRIVATE "LINKER:--wrap=${name}")
+endforeach()
+set_target_properties(faults_system PROPERTIES
+  RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
+set_property(SOURCE csrc/test/faults/wrap.c
+  APPEND PROPERTY COMPILE_OPTIONS -U_FORTIFY_SOURCE)
+xio_add_test(faults.system "faults;slow" 600 COMMAND faults_system)
 
 # The specs twice: the module in a plain Lua, and inside the interpreter's main task.
 xio_add_test(spec.module "spec" 600

@@ -1,6 +1,6 @@
--- What csrc/test/torture/lua.c asks of Lua around a scenario: whether an error tells that
--- memory is out, whether the state still works, and what lives in it. Everything here runs
--- while memory is there; nothing of it is part of what is tortured.
+-- What csrc/test/scenario asks of Lua around a scenario: whether an error tells of a fault,
+-- whether the state still works, and what lives in it. Everything here runs while nothing
+-- fails; nothing of it is part of what is tortured.
 
 local xio = require "xio"
 local core = require "xio.core"
@@ -14,6 +14,16 @@ local MEMORY = "not enough memory"
 function torture.is_memory_error(err)
   local report = tostring(xio.traceback(err))
   return report:find(MEMORY, 1, true) ~= nil, report
+end
+
+--- Whether `err`, a leaf of it, or something that it suppressed tells of the system's error
+-- `code`, or of its `message`.
+-- @return boolean, and the report on the error
+function torture.tells(err, code, message)
+  local report = tostring(xio.traceback(err))
+  local told = report:find(code, 1, true) or report:lower():find(message:lower(), 1, true)
+    or code == "ENOMEM" and report:find(MEMORY, 1, true)
+  return told ~= nil, report
 end
 
 --- What lives now, counted by the core, after two full collections.
