@@ -85,6 +85,7 @@ build = {
         "csrc/base/slab.c",
         "csrc/base/status.c",
         "csrc/core/address.c",
+        "csrc/core/attach.c",
         "csrc/core/barrier.c",
         "csrc/core/catcher.c",
         "csrc/core/channel.c",

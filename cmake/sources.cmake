@@ -14,6 +14,7 @@ set(XIO_BASE_SOURCES
 
 set(XIO_CORE_SOURCES
   csrc/core/address.c
+  csrc/core/attach.c
   csrc/core/barrier.c
   csrc/core/catcher.c
   csrc/core/channel.c
@@ -114,7 +115,14 @@ set(XIO_LUA_SOURCES
 )
 
 set(XIO_HOST_SOURCES
+  csrc/host/attached.c
+  csrc/host/call.c
+  csrc/host/ctask.c
   csrc/host/library.c
+  csrc/host/operation.c
+  csrc/host/remote.c
+  csrc/host/runtime.c
+  csrc/host/spawn.c
 )
 
 set(XIO_CLI_SOURCES

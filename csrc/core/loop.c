@@ -190,8 +190,8 @@ static void poll_sometimes(xio_loop *loop, uint32_t steps) {
 }
 
 /* Fires what is due and runs one turn; with `chain` several where nothing else asks for
- * attention. */
-static void run_turn(xio_loop *loop, bool chain) {
+ * attention. Returns how many tasks were resumed. */
+static uint32_t take_turn(xio_loop *loop, bool chain) {
   xio_clock_expire(&loop->clock);
   if (XIO_UNLIKELY(!xio_list_empty(&loop->settlers.cushioned)) &&
       !xio_runqueue_empty(&loop->queue)) {
@@ -200,6 +200,11 @@ static void run_turn(xio_loop *loop, bool chain) {
   chain = chain && loop->on_turn == NULL && xio_list_empty(&loop->settlers.cushioned);
   uint32_t steps = xio_sched_turn(&loop->queue, POLL_STEPS, chain);
   if (XIO_UNLIKELY(loop->on_turn != NULL)) loop->on_turn(loop);
+  return steps;
+}
+
+static void run_turn(xio_loop *loop, bool chain) {
+  uint32_t steps = take_turn(loop, chain);
   if (!xio_runqueue_empty(&loop->queue)) poll_sometimes(loop, steps);
 }
 
@@ -211,6 +216,15 @@ bool xio_loop_interrupted(xio_loop *loop) {
   bool was = loop->interrupted;
   loop->interrupted = false;
   return was;
+}
+
+void xio_loop_turn(xio_loop *loop) {
+  if (xio_runqueue_empty(&loop->queue)) (void)xio_settle_idle(&loop->settlers);
+  take_turn(loop, false);
+}
+
+void xio_loop_arm(xio_loop *loop) {
+  set_uv_timer(loop, xio_clock_next(&loop->clock));
 }
 
 int xio_loop_run(xio_loop *loop) {
@@ -278,6 +292,7 @@ void xio_loop_handle_opened(xio_loop *loop) {
 static void free_loop(xio_loop *loop) {
   xio_allocator alloc = loop->alloc;
   xio_clock_deinit(&loop->clock);
+  if (loop->freed != NULL) *loop->freed = true;
   xio_alloc_free(&alloc, loop, sizeof *loop);
 }
 

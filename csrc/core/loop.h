@@ -60,6 +60,7 @@ struct xio_loop {
   struct xio_handle_set *handle_set; /* of handle.c; NULL while it had no handle */
   struct xio_resolver *resolver;     /* of dns.c; NULL while nothing was ever looked up */
   struct xio_port *port;             /* of port.c; NULL while no thread had to know it */
+  bool *freed;                       /* NULL, or is set when the memory goes */
   bool owns_uv;
   uv_loop_t own_uv; /* used when owns_uv; last, since it is large */
 };
@@ -84,6 +85,12 @@ void xio_loop_interrupt(xio_loop *loop);
 
 /* Whether that was called since this was asked last; for drivers that step. */
 bool xio_loop_interrupted(xio_loop *loop);
+
+/* One turn of what is ready, by who runs the uv loop itself: nothing is polled. */
+void xio_loop_turn(xio_loop *loop);
+
+/* Makes the next poll of the uv loop end when the next timer is due. */
+void xio_loop_arm(xio_loop *loop);
 
 /* Takes what the system has ready now, without running any task. */
 void xio_loop_poll(xio_loop *loop);

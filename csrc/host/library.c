@@ -2,14 +2,13 @@
  *
  * libxio carries them as text, so that a host needs no path. Not here: runtimes
  * (host.c). On the thread that runs the Lua state. */
-#include "lua/binding.h"
+#include "host/host.h"
 #include "lua/preload.h"
-#include "xio.h"
 
 int luaopen_xio(lua_State *L) {
   luaL_checkstack(L, 4, NULL);
   xiol_preload(L, xiol_embedded_modules);
-  xiol_push_core(L);
+  xioh_open_calls(L, xiol_push_core(L));
   lua_pop(L, 1);
   if (lua_getglobal(L, "require") != LUA_TFUNCTION) {
     return luaL_error(L, "xio needs Lua's standard libraries: call luaL_openlibs first");

@@ -157,6 +157,10 @@ static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state);
  * way, where it cannot. Nothing was started. */
 xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function);
 
+/* The same for the caller of the function that runs, where `level` is 2. */
+xiol_task *xiol_enter_from(lua_State *L, xiol_state *state, const char *function,
+                           int level);
+
 /* Yields a task whose wait has begun; `finish` is called when it is resumed. */
 static inline int xiol_yield(lua_State *L, lua_KContext context, lua_KFunction finish) {
   return lua_yieldk(L, 0, context, finish);
@@ -275,6 +279,15 @@ void xiol_need_coroutine(lua_State *L, xiol_state *state);
  * function and arguments at the top, which are popped. False: memory is out. */
 bool xiol_bind_coroutine(lua_State *L, xiol_task *task);
 
+/* The body of the running task has ended with `status`; `count` results, or else the
+ * error, are at the top: leaves the result, or the error, as the only value, if any. */
+void xiol_task_settle(lua_State *L, xiol_state *state, xiol_task *task, int status,
+                      int count);
+
+/* The task, which is settled, is over: tells its group. A failure that nobody waits for
+ * in start() stays with the group, and keeps its memory, until that takes it. */
+void xiol_task_end(xiol_task *task);
+
 /* Puts a coroutine that has ended normally back, or lets it go. */
 void xiol_return_coroutine(xiol_state *state, xiol_coroutine coroutine, bool reusable);
 
@@ -338,12 +351,17 @@ typedef struct xiol_spawn {
   bool daemon;
   bool unwanted;     /* nobody takes the handle: it need not be made */
   xio_task *starter; /* the caller of start(), which is parked until it has started */
+  const xio_task_ops *ops; /* of a task of another kind; NULL: a coroutine */
 } xiol_spawn;
 
 /* Spawns from the stack: [options,] function, arguments … from `first` to the top; leaves
  * the handle, where that was made, at the top, above what it did not use up. Returns how
  * many values that are: 1 or 0. Raises before anything is done. */
 int xiol_spawn_from(lua_State *L, xiol_state *state, const xiol_spawn *how, int first);
+
+/* Spawns a task of another kind, whose ops are given in `how`, under the name at the
+ * top, which is popped; pushes its handle. Raises before anything is done. */
+xiol_task *xiol_spawn_host(lua_State *L, xiol_state *state, const xiol_spawn *how);
 
 /* The task's memory goes back; its handle must have been told of the outcome. */
 void xiol_task_free(xiol_state *state, xiol_task *task);

@@ -185,9 +185,7 @@ static void call_at_end(lua_State *L, xiol_state *state, xiol_ref ref, int count
   }
 }
 
-/* The task is over: tells its group. A failure that nobody waits for in start() stays
- * with the group, and keeps its memory, until that takes it. */
-static void end_task(xiol_task *task) {
+void xiol_task_end(xiol_task *task) {
   xiol_state *state = task->runtime->state;
   xio_outcome outcome = (xio_outcome)task->outcome;
   bool listed = outcome == XIO_OUTCOME_FAILED && task->core.starter == NULL;
@@ -206,10 +204,8 @@ static void end_task(xiol_task *task) {
   if (!listed) xiol_task_free(state, task);
 }
 
-/* The body of the running task has ended: leaves the result, or the error, as the only
- * value, if any. */
-static void settle(lua_State *L, xiol_state *state, xiol_task *task, int status) {
-  int count = lua_gettop(L) - MAIN_BODY;
+void xiol_task_settle(lua_State *L, xiol_state *state, xiol_task *task, int status,
+                      int count) {
   if (status == LUA_OK || status == LUA_YIELD) {
     task->outcome = XIO_OUTCOME_DONE;
     task->results = count;
@@ -257,7 +253,7 @@ static xiol_task *go_on(lua_State *L, xiol_state *state, xiol_task *task) {
   task->slot = 0;
   xiol_coroutine coroutine = task->coroutine;
   task->coroutine.thread = NULL;
-  end_task(task);
+  xiol_task_end(task);
   xio_sched_take(queue, next_core);
   if (lua_gettop(L) != MAIN_BODY) lua_settop(L, MAIN_BODY);
   xiol_body_take(L, state, next);
@@ -285,7 +281,7 @@ static int finish_bodies(lua_State *L, int status) {
         xiol_unnest(task, &task->core.own)) {
       return lua_yieldk(L, 0, status, finish_main);
     }
-    settle(L, state, task, status);
+    xiol_task_settle(L, state, task, status, lua_gettop(L) - MAIN_BODY);
     xiol_task *next = go_on(L, state, task);
     if (next == NULL) return task->results > 0 ? 1 : 0;
     task = next;
@@ -337,7 +333,7 @@ static void lose_task(xiol_task *task) {
   lua_pop(L, 1);
   task->outcome = XIO_OUTCOME_FAILED;
   task->results = 1;
-  end_task(task);
+  xiol_task_end(task);
 }
 
 /* Raises in a task that yielded values to nobody. */
@@ -374,7 +370,7 @@ static void run(xiol_state *state, xiol_runtime *runtime, xiol_task *task) {
     if (XIO_UNLIKELY(task->core.wait.state == XIO_WAIT_IDLE)) stray_yield(task, values);
   } else if (status == LUA_OK) {
     keep_value(co, task, XIOL_BASE_ANCHORS);
-    end_task(task);
+    xiol_task_end(task);
   } else {
     lose_task(task);
   }

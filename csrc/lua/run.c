@@ -10,6 +10,7 @@
 #include "../core/check.h"
 #include "attention.h"
 #include "binding.h"
+#include "runtime.h"
 
 const xiol_kind xiol_kind_runtime = {"xio.Runtime"};
 
@@ -78,9 +79,8 @@ static void check_turn(xio_loop *loop) {
 #define check_turn NULL
 #endif
 
-/* Pushes a runtime with an open loop; its options are at `index` (0: none). */
-static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
-                                  const char *function) {
+xiol_runtime *xiol_push_runtime(lua_State *L, xiol_state *state, int index, uv_loop_t *uv,
+                                const char *function) {
   luaL_checkstack(L, 16, NULL);
   xiol_runtime *runtime = lua_newuserdatauv(L, sizeof *runtime, 0);
   memset(runtime, 0, sizeof *runtime);
@@ -89,7 +89,7 @@ static xiol_runtime *push_runtime(lua_State *L, xiol_state *state, int index,
   runtime->want_signals = -1;
   xiol_push_ref(L, state, XIOL_REF_RUNTIME);
   lua_setmetatable(L, -2);
-  xio_loop_opts opts = {.alloc = state->alloc, .on_turn = check_turn};
+  xio_loop_opts opts = {.alloc = state->alloc, .uv = uv, .on_turn = check_turn};
   read_options(L, runtime, &opts, index, function);
   int status = xio_loop_open(&runtime->loop, &opts);
   if (status != XIO_OK) {
@@ -120,8 +120,11 @@ static void open_signals(lua_State *L, xiol_runtime *runtime, bool unasked,
   xiol_fail(L, "%s: cannot listen for signals: %s", function, uv_strerror(status));
 }
 
-/* Closes the loop; what lives is let go of without being run. */
-static void close_loop(xiol_runtime *runtime) {
+void xiol_open_signals(lua_State *L, xiol_runtime *runtime, const char *function) {
+  open_signals(L, runtime, false, function);
+}
+
+void xiol_close_runtime(xiol_runtime *runtime) {
   xio_loop *loop = runtime->loop;
   lua_State *L = runtime->state->main;
   if (runtime->name != 0 && lua_checkstack(L, 4)) {
@@ -139,37 +142,40 @@ static void close_loop(xiol_runtime *runtime) {
 
 /* -- driving ------------------------------------------------------------------------- */
 
-typedef struct driving {
-  xiol_runtime *runtime;
-  lua_State *top;
-  bool waitable;
-} driving;
-
-/* The Lua thread L drives the runtime from now on. */
-static driving begin_driving(lua_State *L, xiol_runtime *runtime) {
+xiol_entered xiol_enter_runtime(lua_State *L, xiol_runtime *runtime) {
   xiol_state *state = runtime->state;
-  driving before = {state->runtime, state->top, state->waitable};
+  xiol_entered before = {state->runtime, state->top, runtime->driver, state->waitable};
   runtime->driver = L;
-  runtime->outer = state->runtime;
-  xio_hook_enter(runtime->loop, runtime->outer != NULL ? runtime->outer->loop : NULL);
-  if (runtime->signals != NULL) xio_signals_resume(runtime->signals);
   state->runtime = runtime;
   state->top = NULL;
   return before;
 }
 
-static void end_driving(xiol_runtime *runtime, driving before) {
+void xiol_leave_runtime(xiol_runtime *runtime, xiol_entered before) {
   xiol_state *state = runtime->state;
+  runtime->driver = before.driver;
+  state->runtime = before.runtime;
+  state->top = before.top;
+  state->waitable = before.waitable;
+}
+
+/* The Lua thread L drives the runtime from now on. */
+static xiol_entered begin_driving(lua_State *L, xiol_runtime *runtime) {
+  xiol_entered before = xiol_enter_runtime(L, runtime);
+  runtime->outer = before.runtime;
+  xio_hook_enter(runtime->loop, runtime->outer != NULL ? runtime->outer->loop : NULL);
+  if (runtime->signals != NULL) xio_signals_resume(runtime->signals);
+  return before;
+}
+
+static void end_driving(xiol_runtime *runtime, xiol_entered before) {
   xio_hook_leave(runtime->loop);
   if (runtime->signals != NULL) {
     xio_loop_poll(runtime->loop); /* a last signal is not lost */
     xio_signals_pause(runtime->signals);
   }
-  runtime->driver = NULL;
   runtime->outer = NULL;
-  state->runtime = before.runtime;
-  state->top = before.top;
-  state->waitable = before.waitable;
+  xiol_leave_runtime(runtime, before);
 }
 
 /* Makes the deadlock error of the runtime given as a light userdata. Called protected. */
@@ -186,8 +192,36 @@ int xiol_make_deadlock(lua_State *L) {
     lua_settop(L, 2);
   }
   xiol_push_error(L, state, "EDEADLK", "run");
-  runtime->deadlock = xiol_anchor(L, state);
+  xiol_reanchor(L, state, &runtime->failure);
   return 0;
+}
+
+/* fail_run(runtime, error), called protected. */
+static int note_failure(lua_State *L) {
+  xiol_runtime *runtime = lua_touserdata(L, 1);
+  if (runtime->failure == 0) {
+    xiol_reanchor(L, runtime->state, &runtime->failure);
+    return 0;
+  }
+  xiol_push_anchored(L, runtime->state, runtime->failure);
+  xiol_suppress(L, runtime->state, 3, 2);
+  return 0;
+}
+
+void xiol_fail_run(lua_State *L, xiol_runtime *runtime) {
+  xio_scope_cancel(&runtime->loop->root.scope, XIO_SOURCE_FAILURE);
+  if (!lua_checkstack(L, 4)) {
+    if (runtime->deadlocks == 0) runtime->deadlocks = 1; /* it will be a memory error */
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushcfunction(L, note_failure);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, runtime);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
+  lua_pop(L, 1);
+  if (runtime->failure == 0 && runtime->deadlocks == 0) runtime->deadlocks = 1;
 }
 
 /* Nothing can wake any task: the first time, the root is cancelled with an error that
@@ -212,7 +246,7 @@ static bool break_deadlock(lua_State *L, xiol_runtime *runtime) {
 
 /* Runs until no task lives. What still lives after that could not be ended. */
 static void drive(lua_State *L, xiol_runtime *runtime) {
-  driving before = begin_driving(L, runtime);
+  xiol_entered before = begin_driving(L, runtime);
   for (int status = XIO_EINTR; status == XIO_EINTR;) {
     status = xio_loop_run(runtime->loop);
     xiol_attention_give(L, runtime->state);
@@ -225,10 +259,10 @@ static void drive(lua_State *L, xiol_runtime *runtime) {
 static int collect_errors(lua_State *L, xiol_runtime *runtime) {
   xiol_state *state = runtime->state;
   int body = 0;
-  if (runtime->deadlock != 0) {
-    xiol_push_anchored(L, state, runtime->deadlock);
-    xiol_unanchor(L, state, runtime->deadlock);
-    runtime->deadlock = 0;
+  if (runtime->failure != 0) {
+    xiol_push_anchored(L, state, runtime->failure);
+    xiol_unanchor(L, state, runtime->failure);
+    runtime->failure = 0;
     body = lua_gettop(L);
   } else if (runtime->deadlocks != 0) {
     xiol_push_ref(L, state, XIOL_REF_MEMORY);
@@ -310,7 +344,7 @@ static int l_run(lua_State *L) {
     if (!options) lua_remove(L, 1);
     xiol_check_callable(L, options ? 2 : 1, function);
   }
-  xiol_runtime *runtime = push_runtime(L, state, options ? 1 : 0, function);
+  xiol_runtime *runtime = xiol_push_runtime(L, state, options ? 1 : 0, NULL, function);
   lua_replace(L, 1);
   open_signals(L, runtime, true, function);
   runtime->main =
@@ -319,7 +353,7 @@ static int l_run(lua_State *L) {
   int errors = take_errors(L, runtime);
   uint8_t mode = runtime->errors;
   bool interrupted = errors == 0 && push_interrupted(L, runtime);
-  close_loop(runtime);
+  xiol_close_runtime(runtime);
   if (interrupted) return lua_error(L);
   if (errors != 0) return raise_taken(L, state, errors, mode);
   xiol_task_handle *handle = lua_touserdata(L, 2);
@@ -334,7 +368,7 @@ static int l_new(lua_State *L) {
   lua_settop(L, 1);
   if (!lua_isnil(L, 1) && !lua_istable(L, 1)) xiol_type_error(L, function, 1, "table");
   xiol_runtime *runtime =
-      push_runtime(L, xiol_state_of(L), lua_isnil(L, 1) ? 0 : 1, function);
+      xiol_push_runtime(L, xiol_state_of(L), lua_isnil(L, 1) ? 0 : 1, NULL, function);
   open_signals(L, runtime, false, function);
   return 1;
 }
@@ -350,11 +384,13 @@ static xiol_runtime *check_idle(lua_State *L, const char *function) {
   if (runtime->driver != NULL) {
     xiol_fail(L, "%s: the runtime is being driven already", function);
   }
+  if (runtime->host.attachment != NULL) {
+    xiol_fail(L, "%s: the runtime is attached to the loop of its host", function);
+  }
   return runtime;
 }
 
-/* The root group has ended: raises its errors, and makes room for the next. */
-static void renew(lua_State *L, xiol_runtime *runtime) {
+void xiol_renew_runtime(lua_State *L, xiol_runtime *runtime) {
   int errors = take_errors(L, runtime);
   xiol_drop_values(runtime->state, &runtime->loop->root.scope);
   xio_loop_renew(runtime->loop);
@@ -370,11 +406,12 @@ static int runtime_run(lua_State *L) {
   drive(L, runtime);
   if (runtime->loop->root.live != 0) {
     int errors = take_errors(L, runtime);
-    close_loop(runtime);
+    xiol_close_runtime(runtime);
     if (errors != 0) return raise_taken(L, runtime->state, errors, runtime->errors);
   }
-  renew(L, runtime);
+  xiol_renew_runtime(L, runtime);
   xiol_task_handle *handle = lua_touserdata(L, 2);
+  runtime->host.main_cancelled = handle->outcome == XIO_OUTCOME_CANCELLED;
   return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, 2) : 0;
 }
 
@@ -390,12 +427,12 @@ static int runtime_step(lua_State *L) {
   xiol_runtime *runtime = check_idle(L, function);
   int64_t timeout = lua_isnoneornil(L, 2) ? 0 : xiol_check_seconds(L, 2, false, function);
   lua_settop(L, 1);
-  driving before = begin_driving(L, runtime);
+  xiol_entered before = begin_driving(L, runtime);
   bool stalled = false;
   bool more = xio_loop_step(runtime->loop, timeout, &stalled);
   if (xio_loop_interrupted(runtime->loop)) xiol_attention_give(L, runtime->state);
   end_driving(runtime, before);
-  if (!more) renew(L, runtime);
+  if (!more) xiol_renew_runtime(L, runtime);
   lua_pushboolean(L, more);
   lua_pushboolean(L, stalled);
   return 2;
@@ -426,7 +463,7 @@ static int runtime_close(lua_State *L) {
   xio_scope_cancel(&runtime->loop->root.scope, XIO_SOURCE_SHUTDOWN);
   drive(L, runtime);
   int errors = take_errors(L, runtime);
-  close_loop(runtime);
+  xiol_close_runtime(runtime);
   if (errors != 0) return raise_taken(L, runtime->state, errors, runtime->errors);
   lua_pushboolean(L, 1);
   return 1;
@@ -434,7 +471,7 @@ static int runtime_close(lua_State *L) {
 
 static int runtime_gc(lua_State *L) {
   xiol_runtime *runtime = xiol_test(L, 1, &xiol_kind_runtime);
-  if (runtime != NULL) close_loop(runtime);
+  if (runtime != NULL) xiol_close_runtime(runtime);
   return 0;
 }
 

@@ -111,6 +111,7 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int argu
   xio_task_renew(&task->core, &runtime->loop->queue);
   task->runtime = runtime;
   task->handle = NULL;
+  task->host = NULL;
   task->coroutine.thread = NULL;
   task->slot = slot;
   task->waiting = false;
@@ -209,7 +210,12 @@ static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *
   }
   int parent = lua_gettop(L);
   xiol_task_handle *handle = xiol_push_handle(L, state);
-  bool fits = make_room(L, state, count); /* nothing from here on runs a finalizer */
+  bool fits = true;
+  if (XIO_LIKELY(how->ops == NULL)) {
+    fits = make_room(L, state, count); /* nothing from here on runs a finalizer */
+  } else {
+    reserve_task(L, state);
+  }
   lua_pushvalue(L, name != 0 ? name : function);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
   lua_pushvalue(L, parent);
@@ -222,10 +228,21 @@ static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *
   init_task(task, how->runtime, slot, count);
   xiol_link_handle(task, handle);
   lua_insert(L, function);
-  keep_body(L, state, task, fits);
+  if (XIO_LIKELY(how->ops == NULL)) {
+    keep_body(L, state, task, fits);
+  } else {
+    lua_pop(L, 1);
+    task->core.ops = how->ops;
+  }
   /* nothing below can fail */
   begin_task(L, state, task, how);
   return 1;
+}
+
+xiol_task *xiol_spawn_host(lua_State *L, xiol_state *state, const xiol_spawn *how) {
+  spawn_with_handle(L, state, how, lua_gettop(L), 0);
+  xiol_task_handle *handle = lua_touserdata(L, -1);
+  return handle->task;
 }
 
 int xiol_spawn_from(lua_State *L, xiol_state *state, const xiol_spawn *how, int first) {

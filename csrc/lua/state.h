@@ -170,7 +170,15 @@ struct xiol_runtime {
   uint64_t main_over_at; /* how many times tasks had been resumed by then, and one */
   uint8_t deadlocks;     /* how often nothing could wake any task, in this run */
   int name;              /* anchored name; 0 none */
-  int deadlock;          /* anchored deadlock error; 0 none */
+  int failure;           /* anchored error of the run itself: a deadlock …; 0 none */
+  struct {               /* of csrc/host */
+    int anchor;          /* of the runtime, which its host holds; 0: it does not */
+    bool main_cancelled; /* the last run's main task was */
+    struct xio_attachment *attachment; /* NULL: not attached */
+    lua_State *attached_to;
+    void (*ended)(void); /* what is called when the last task of it has ended */
+    void *ended_data;
+  } host;
 };
 
 /* How a group raises its errors. */
@@ -213,6 +221,7 @@ struct xiol_task {
   bool place_near;          /* the place is that of spawns just before it */
   xio_task core;            /* in the middle: what a switch touches is near each other */
   xiol_task_handle *handle; /* NULL: nobody has asked for it yet */
+  struct xio_ctask *host;   /* a C task's record (csrc/host); NULL: it is a coroutine */
   xiol_task *next_free;
   lua_State *parked; /* where it waits, and may be handed values (channel.c) */
   const char *place; /* source of the spawn, in the state's list; NULL: not known */

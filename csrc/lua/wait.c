@@ -90,11 +90,12 @@ static bool lets_wait(lua_State *L) {
   return found;
 }
 
-/* Raises: `function` cannot wait because of the C function nearest below it. */
-static int cannot_wait(lua_State *L, const char *function) {
+/* Raises: `function` cannot wait because of the C function nearest below it, at or above
+ * level `from`. */
+static int cannot_wait(lua_State *L, const char *function, int from) {
   lua_Debug ar;
   luaL_checkstack(L, 20, NULL);
-  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+  for (int level = from; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Snf", &ar);
     bool by_collector = strcmp(ar.namewhat, "metamethod") == 0 && ar.name != NULL &&
                         strstr(ar.name, "gc") != NULL;
@@ -120,7 +121,8 @@ static int cannot_wait(lua_State *L, const char *function) {
                    function);
 }
 
-xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function) {
+xiol_task *xiol_enter_from(lua_State *L, xiol_state *state, const char *function,
+                           int level) {
   xiol_task *task = xiol_running(L, state, function);
   if (XIO_UNLIKELY(L != state->top && state->closing != 0)) {
     xiol_fail(L,
@@ -137,8 +139,14 @@ xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function) {
   if (XIO_UNLIKELY(task->atomic != 0)) {
     xiol_fail(L, "%s: cannot wait inside xio.atomic", function);
   }
-  if (XIO_UNLIKELY(!state->waitable || !lua_isyieldable(L))) cannot_wait(L, function);
+  if (XIO_UNLIKELY(!state->waitable || !lua_isyieldable(L))) {
+    cannot_wait(L, function, level);
+  }
   return task;
+}
+
+xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function) {
+  return xiol_enter_from(L, state, function, 1);
 }
 
 void xiol_check_cancelled(lua_State *L, xiol_state *state, xiol_task *task, int status) {
