@@ -164,6 +164,7 @@ build = {
         "csrc/lua/read.c",
         "csrc/lua/refusal.c",
         "csrc/lua/region.c",
+        "csrc/lua/room.c",
         "csrc/lua/run.c",
         "csrc/lua/scope.c",
         "csrc/lua/select.c",

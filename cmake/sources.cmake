@@ -96,6 +96,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/read.c
   csrc/lua/refusal.c
   csrc/lua/region.c
+  csrc/lua/room.c
   csrc/lua/run.c
   csrc/lua/scope.c
   csrc/lua/select.c

@@ -140,6 +140,42 @@ describe("file reading", function()
     end)
   end)
 
+  it("makes strings that stay what they are, whatever is read after them", function()
+    local data = {}
+    for i = 1, 60000 do data[i] = ("%d,"):format(i) end
+    data = table.concat(data)
+    local function check(file, get)
+      local before = file:stats().read
+      file:seek "set"
+      local parts, at = {}, 0
+      for part in get do
+        if #part > 1000 then collectgarbage "step" end -- what is free may be used again
+        parts[#parts + 1] = part
+      end
+      for _, part in ipairs(parts) do
+        assert.is_true(part == data:sub(at + 1, at + #part))
+        at = at + #part
+      end
+      assert.equal(#data, at)
+      assert.equal(#data, file:stats().read - before)
+    end
+    with_file(data, "r", function(file)
+      local most = #data
+      for _, n in ipairs { 40, 41, 4096, 50000, 65535, 65536, most - 1, most, most + 1 } do
+        check(file, function() return file:recv(n) end)
+        check(file, function() return file:read(n) end)
+        check(file, function()
+          local left = most - file:seek()
+          return left > 0 and file:read_exactly(math.min(n, left)) or nil
+        end)
+      end
+      check(file, function()
+        local rest = file:read "a"
+        return rest ~= "" and rest or nil
+      end)
+    end)
+  end)
+
   it("sees what is added behind the end", function()
     with_file("one\n", "r", function(file, path)
       assert.equal("one", file:read())

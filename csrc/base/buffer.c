@@ -7,9 +7,32 @@
 
 enum { CAPACITY_FIRST = 256, CAPACITY_ROUND = 64 * 1024 };
 
+void xio_buffer_forget(xio_buffer *buffer) {
+  *buffer = (xio_buffer){.before = buffer->before, .behind = buffer->behind};
+}
+
+/* The block with the margin around it, where `capacity` is not 0. */
+static size_t whole(const xio_buffer *buffer, size_t capacity) {
+  return buffer->before + capacity + buffer->behind;
+}
+
 void xio_buffer_deinit(xio_buffer *buffer, const xio_allocator *alloc) {
-  xio_alloc_free(alloc, buffer->block, buffer->capacity);
-  *buffer = (xio_buffer){0};
+  if (buffer->capacity != 0) {
+    xio_alloc_free(alloc, buffer->block - buffer->before,
+                   whole(buffer, buffer->capacity));
+  }
+  xio_buffer_forget(buffer);
+}
+
+/* False: memory is out, and nothing has changed. */
+static bool grow(xio_buffer *buffer, const xio_allocator *alloc, size_t capacity) {
+  char *old = buffer->capacity != 0 ? buffer->block - buffer->before : NULL;
+  size_t old_size = old != NULL ? whole(buffer, buffer->capacity) : 0;
+  char *fresh = alloc->resize(alloc->context, old, old_size, whole(buffer, capacity));
+  if (fresh == NULL) return false;
+  buffer->block = fresh + buffer->before;
+  buffer->capacity = capacity;
+  return true;
 }
 
 /* Moves the bytes to the beginning of the block. */
@@ -36,11 +59,7 @@ char *xio_buffer_reserve(xio_buffer *buffer, const xio_allocator *alloc, size_t 
       move_to_front(buffer);
     } else {
       size_t capacity = next_capacity(buffer->capacity, buffer->last + count);
-      char *block =
-          alloc->resize(alloc->context, buffer->block, buffer->capacity, capacity);
-      if (block == NULL) return NULL;
-      buffer->block = block;
-      buffer->capacity = capacity;
+      if (!grow(buffer, alloc, capacity)) return NULL;
     }
   }
   return buffer->block + buffer->last;

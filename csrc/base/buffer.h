@@ -3,7 +3,8 @@
  * The block grows by doubling, or to the size asked for. What was taken makes room again
  * when the rest is moved to the block's beginning, which is done only where that is the
  * smaller part, so that each byte is moved a bounded number of times. An empty buffer
- * keeps a small block and gives a large one back, so that what is idle holds little.
+ * keeps a small block and gives a large one back, so that what is idle holds little. A
+ * buffer that is to become something else as a whole may have a margin around its block.
  * Owner: whoever embeds it; all bits 0 is an empty buffer. Invariant (xio_buffer_valid):
  * first <= last <= capacity. */
 #ifndef XIO_BUFFER_H
@@ -16,12 +17,14 @@ typedef struct xio_buffer {
   size_t first;
   size_t last;
   size_t capacity;
+  uint32_t before, behind; /* so many bytes more are allocated around the block; never
+                              changed while there is one */
 } xio_buffer;
 
 /* The largest block that an empty buffer keeps. */
 enum { XIO_BUFFER_KEPT = 1024 };
 
-/* Gives the block back; the buffer is empty. */
+/* Gives the block back; the buffer is empty and keeps its margin. */
 void xio_buffer_deinit(xio_buffer *buffer, const xio_allocator *alloc);
 
 /* How many bytes there are, and where; the address is good until the next change. */
@@ -46,6 +49,9 @@ int xio_buffer_append(xio_buffer *buffer, const xio_allocator *alloc, const char
 
 /* Drops the first `count` bytes, which are there. Never fails. */
 void xio_buffer_take(xio_buffer *buffer, const xio_allocator *alloc, size_t count);
+
+/* The block became somebody else's: the buffer is empty. */
+void xio_buffer_forget(xio_buffer *buffer);
 
 /* Where `delimiter`, of `length` bytes, at least 1, first stands at or behind byte
  * `from`; SIZE_MAX where it does not. */

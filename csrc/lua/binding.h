@@ -500,12 +500,9 @@ int xiol_make_deadlock(lua_State *L);
 extern const luaL_Reg xiol_fd_functions[];
 void xiol_open_fd(lua_State *L, xiol_state *state);
 
-/* Frees what fd.c keeps in the state. */
-void xiol_close_fd(xiol_state *state);
-
-/* At least `size` bytes of the state, where bytes are read to before they become a string
- * in the same step. What is unread there goes to its source first. Raises when memory is
- * out: nothing has changed. */
+/* At least `size` bytes of the state's room, where bytes are read to before they become a
+ * string in the same step. What is unread there goes to its source first. Raises when
+ * memory is out: nothing has changed. */
 char *xiol_scratch(lua_State *L, xiol_state *state, size_t size);
 
 /* -- dns.c, udp.c -------------------------------------------------------------------- */

@@ -6,14 +6,14 @@
  * number has become another file; closing twice, and collecting, are harmless.
  *
  * Bytes are read into a block of the state's and become a string in the same step, so
- * that no wait, and so no cancellation, can come between. Only a memory error for that
- * string loses them: a number is nobody in whose buffer they could wait, as those of a
- * stream do. Loop's thread. Not here: lines, buffers, and files that we
- * opened. */
+ * that no wait, and so no cancellation, can come between, nor can a memory error: a
+ * number is nobody in whose buffer they could wait, as those of a stream do. Loop's
+ * thread. Not here: lines, buffers, and files that we opened. */
 #include <string.h>
 
 #include "fd.h"
 #include "read.h"
+#include "room.h"
 
 enum { READ_DEFAULT = 64 * 1024, READ_MAX = 1024 * 1024, WRITE_MAX = 64 * 1024 };
 
@@ -105,19 +105,11 @@ static bool may_try(xiol_task *task) {
 
 char *xiol_scratch(lua_State *L, xiol_state *state, size_t size) {
   if (XIO_UNLIKELY(state->unread != NULL)) xiol_keep_unread(L, state);
-  if (XIO_LIKELY(state->scratch_size >= size)) return state->scratch;
-  char *block = state->alloc.resize(state->alloc.context, state->scratch,
-                                    state->scratch_size, size);
-  if (block == NULL) xiol_raise_memory(L);
-  state->scratch = block;
-  state->scratch_size = size;
-  return block;
-}
-
-void xiol_close_fd(xiol_state *state) {
-  xio_alloc_free(&state->alloc, state->scratch, state->scratch_size);
-  state->scratch = NULL;
-  state->scratch_size = 0;
+  if (XIO_UNLIKELY(state->room.size < size) &&
+      !xiol_room_make(state, &state->room, size)) {
+    xiol_raise_memory(L);
+  }
+  return state->room.bytes;
 }
 
 static int finish_read(lua_State *L, int status, lua_KContext context);
@@ -139,7 +131,8 @@ static int try_read(lua_State *L, xiol_state *state, xiol_task *task) {
   }
   int64_t count = xio_fd_read(from.number, block, size);
   if (count > 0) {
-    lua_pushlstring(L, block, (size_t)count);
+    xiol_room_push_surely(L, state, &state->room, (size_t)count);
+    if (state->room.size > READ_DEFAULT) xiol_room_free(state, &state->room);
     return 1;
   }
   if (count == XIO_EOF) {

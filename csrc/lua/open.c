@@ -11,6 +11,7 @@
 #include "channel.h"
 #include "copy.h"
 #include "file.h"
+#include "room.h"
 #include "stream.h"
 #include "sync.h"
 
@@ -30,7 +31,7 @@ static int state_gc(lua_State *L) {
     xio_alloc_free(&state->alloc, scope, sizeof *scope);
   }
   xiol_close_generator(state);
-  xiol_close_fd(state);
+  xiol_room_free(state, &state->room);
   xiol_close_select(state);
   for (xiol_source_file *file; (file = state->sources) != NULL;) {
     state->sources = file->next;
@@ -211,6 +212,7 @@ static xiol_state *new_state(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+  xiol_open_room(L, state);
   static const xiol_ref tables[] = {XIOL_REF_ANCHORS, XIOL_REF_RECENT, XIOL_REF_HOOKS,
                                     XIOL_REF_CLASSES};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

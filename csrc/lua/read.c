@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "numeral.h"
+#include "room.h"
 
 enum {
   RECV_MOST = 64 * 1024,
@@ -29,8 +30,30 @@ static void take(xiol_source *source, size_t count) {
   source->count += count;
 }
 
+/* Pushes all bytes, which begin where the block does, as a string, and takes them. The
+ * block may become the string. */
+static void push_all(lua_State *L, xiol_source *source) {
+  xio_buffer *buffer = &source->buffer;
+  size_t count = xio_buffer_count(buffer);
+  xiol_room room = {buffer->block, buffer->capacity};
+  xiol_room_push(L, source->state, &room, count);
+  if (room.bytes == NULL) {
+    xio_buffer_forget(buffer);
+    source->count += count;
+  } else {
+    buffer->block = room.bytes; /* it may have been cut */
+    buffer->capacity = room.size;
+    take(source, count);
+  }
+}
+
 /* Pushes the first `count` bytes as a string, without the last `omit`, and takes them. */
 static void push_bytes(lua_State *L, xiol_source *source, size_t count, size_t omit) {
+  const xio_buffer *buffer = &source->buffer;
+  if (omit == 0 && buffer->first == 0 && count == buffer->last && count != 0) {
+    push_all(L, source);
+    return;
+  }
   lua_pushlstring(L, xio_buffer_bytes(&source->buffer), count - omit);
   take(source, count);
 }
@@ -231,13 +254,14 @@ static int finish_recv(lua_State *L, int status, lua_KContext context);
 static int recv_directly(lua_State *L, xiol_source *source, xiol_task *task) {
   xiol_state *state = source->state;
   size_t most = source->most;
-  bool ready = state->scratch_size >= most && state->unread == NULL;
-  char *bytes = XIO_LIKELY(ready) ? state->scratch : xiol_scratch(L, state, most);
+  bool ready = state->room.size >= most && state->unread == NULL;
+  char *bytes = XIO_LIKELY(ready) ? state->room.bytes : xiol_scratch(L, state, most);
   int64_t count = xiol_read_or_wait(source, task, bytes, most);
   if (XIO_LIKELY(count > 0)) {
     state->unread = source;
     state->unread_count = (size_t)count;
-    lua_pushlstring(L, bytes, (size_t)count); /* raises where memory is out */
+    /* raises where memory is out */
+    xiol_room_push(L, state, &state->room, (size_t)count);
     state->unread = NULL;
     source->count += (uint64_t)count;
     return 1;

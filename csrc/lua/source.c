@@ -8,6 +8,8 @@ const xiol_kind xiol_kind_stream = {"xio.Stream"}, xiol_kind_file = {"xio.File"}
 void xiol_source_init(xiol_source *source, xiol_state *state, const xiol_kind *kind,
                       const xiol_source_ops *ops) {
   *source = (xiol_source){.kind = kind, .ops = ops, .state = state};
+  source->buffer.before = state->string_header; /* it may become a string: room.h */
+  source->buffer.behind = 1;
 }
 
 void xiol_source_deinit(xiol_source *source) {
@@ -25,7 +27,7 @@ void xiol_source_drop(xiol_source *source) {
 
 void xiol_keep_unread(lua_State *L, xiol_state *state) {
   xiol_source *source = state->unread;
-  int status = xio_buffer_append(&source->buffer, &state->alloc, state->scratch,
+  int status = xio_buffer_append(&source->buffer, &state->alloc, state->room.bytes,
                                  state->unread_count);
   if (status != XIO_OK) xiol_raise_memory(L);
   state->unread = NULL;

@@ -41,6 +41,12 @@ struct xiol_source_file {
   char name[LUA_IDSIZE];
 };
 
+/* Bytes that may become a string: room.h. */
+typedef struct xiol_room {
+  char *bytes; /* NULL: empty */
+  size_t size;
+} xiol_room;
+
 /* Values that the state keeps in the registry, by a small integer each. */
 typedef enum xiol_ref {
   XIOL_REF_ANCHORS,   /* slot -> value: what tasks and scopes need to live */
@@ -100,8 +106,10 @@ struct xiol_state {
   xio_allocator alloc;
   xiol_task *free_tasks;
   xiol_scope *free_scopes;
-  char *scratch; /* of fd.c: where bytes are read to; NULL before the first read */
-  size_t scratch_size;
+  uint32_t string_header; /* of room.c: bytes before those of a string; 0: not known */
+  void *given;            /* what is to become the next string; NULL: nothing */
+  size_t given_size;
+  xiol_room room;             /* where bytes are read to; empty before the first read */
   struct xiol_source *unread; /* whose bytes are at its beginning: their string could not
                                  be made; NULL: nobody's */
   size_t unread_count;

@@ -178,6 +178,33 @@ static void agrees_with_a_model(void **state) {
   finish(&f);
 }
 
+/* The counting allocator compares the size of what is given back. */
+static void a_margin_is_around_the_block(void **state) {
+  (void)state;
+  fixture f;
+  init(&f);
+  f.buffer.before = 24;
+  f.buffer.behind = 1;
+  put(&f, "abc");
+  assert_non_null(xio_buffer_reserve(&f.buffer, &f.alloc, 100000)); /* it moves */
+  assert_holds_bytes(&f, "abc");
+  memset(f.buffer.block - f.buffer.before, 'm', f.buffer.before);
+  f.buffer.block[f.buffer.capacity] = 'm';
+  assert_holds_bytes(&f, "abc");
+  xio_buffer_take(&f.buffer, &f.alloc, 3); /* empty: gives the block back */
+  assert_int_equal(f.buffer.capacity, 0);
+  assert_int_equal(f.buffer.before, 24);
+  put(&f, "whole");
+  char *taken = f.buffer.block - f.buffer.before;
+  size_t size = f.buffer.before + f.buffer.capacity + f.buffer.behind;
+  xio_buffer_forget(&f.buffer); /* it is ours now */
+  assert_int_equal(xio_buffer_count(&f.buffer), 0);
+  assert_true(xio_buffer_valid(&f.buffer));
+  assert_memory_equal(taken + 24, "whole", 5);
+  xio_alloc_free(&f.alloc, taken, size);
+  finish(&f);
+}
+
 static void valid_sees_what_is_wrong(void **state) {
   (void)state;
   fixture f;
@@ -206,6 +233,7 @@ int main(void) {
       cmocka_unit_test(finds_delimiters),
       cmocka_unit_test(no_memory_changes_nothing),
       cmocka_unit_test(agrees_with_a_model),
+      cmocka_unit_test(a_margin_is_around_the_block),
       cmocka_unit_test(valid_sees_what_is_wrong),
   };
   return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
