@@ -258,18 +258,20 @@ local function read_number(state)
       used = used + 1
     end
   end
-  local before
-  local function accepted(set)
-    before = used
-    accept(set, 1)
-    return used > before
+  local function accepted(set, most)
+    local before = used
+    accept(set, most)
+    return used - before
   end
-  local digits, exponent = "%d", "[eE]"
+  local digit, exponent = "%d", "[eE]"
   accept("[+-]", 1)
-  if accepted("0") and accepted("[xX]") then digits, exponent = "%x", "[pP]" end
-  accept(digits)
-  if accepted("%.") then accept(digits) end
-  if accepted(exponent) then
+  local digits = accepted("0", 1)
+  if digits > 0 and accepted("[xX]", 1) > 0 then
+    digits, digit, exponent = 0, "%x", "[pP]"
+  end
+  digits = digits + accepted(digit)
+  if accepted("%.", 1) > 0 then digits = digits + accepted(digit) end
+  if digits > 0 and accepted(exponent, 1) > 0 then
     accept("[+-]", 1)
     accept("%d")
   end
