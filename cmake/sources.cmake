@@ -127,12 +127,15 @@ set(XIO_HOST_SOURCES
 )
 
 set(XIO_CLI_SOURCES
+  csrc/cli/child.c
   csrc/cli/exit.c
   csrc/cli/library.c
   csrc/cli/main.c
+  csrc/cli/number.c
   csrc/cli/options.c
   csrc/cli/program.c
   csrc/cli/quit.c
+  csrc/cli/read.c
   csrc/cli/report.c
   csrc/cli/setup.c
   csrc/cli/trace.c

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <uv.h>
 
+#include "cli/child.h"
 #include "cli/exit.h"
 #include "cli/library.h"
 #include "cli/quit.h"
+#include "cli/read.h"
+#include "lua/attention.h"
 #include "lua/preload.h"
 
 enum { PATH_BYTES_MAX = 4096 };
@@ -111,6 +114,10 @@ void xio_setup(lua_State *L, xio_program *program) {
   xio_exit_push(L, program);
   lua_setfield(L, -2, "exit");
   lua_pop(L, 1);
+  if (!program->options->stock_io) {
+    xio_read_install(L, xiol_attention_state(L));
+    xio_child_install(L, xiol_attention_state(L));
+  }
   xio_quit_open(L, program->options);
   lua_gc(L, LUA_GCRESTART);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as in the stock interpreter */

@@ -71,7 +71,7 @@ static int add_actions(posix_spawn_file_actions_t *actions, const xio_launch_opt
     error = posix_spawn_file_actions_addclose(actions, i);
   }
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-  if (error == 0) {
+  if (error == 0 && !opts->inherits) {
     error = posix_spawn_file_actions_addclosefrom_np(actions, opts->fd_count);
   }
 #endif

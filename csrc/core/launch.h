@@ -4,8 +4,8 @@
  * grow with the size of this process, and its errors come back as a status
  * (docs/decisions/0020). The child begins with no signal blocked, with the default for
  * SIGPIPE, SIGXFSZ and SIGCHLD, with signals ignored that are ignored here, and with no
- * descriptor but those it is given, whatever others have opened here without
- * O_CLOEXEC. Any thread. */
+ * descriptor but those it is given, unless it `inherits` what others have opened here
+ * without O_CLOEXEC. Any thread. */
 #ifndef XIO_CORE_LAUNCH_H
 #define XIO_CORE_LAUNCH_H
 
@@ -29,6 +29,7 @@ typedef struct xio_launch_opts {
   const int *fds;    /* what the child has as 0, 1, 2 …: ours, or one of the above */
   int fd_count;      /* at least 3, at most XIO_LAUNCH_FDS */
   bool session;      /* of its own, and so a process group of its own */
+  bool inherits;     /* also all that is open here without O_CLOEXEC */
 } xio_launch_opts;
 
 /* Starts it. XIO_ENOENT and the like where the program, or `cwd`, is not there or may not

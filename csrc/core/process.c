@@ -308,34 +308,68 @@ static int open_pidfd(pid_t pid) {
 #endif
 }
 
+/* Opens what watches for the exit. */
+static int open_exit(xio_process *process) {
+  process->number = open_pidfd(process->pid);
+  if (process->number < 0) return process->number;
+  int status = uv_poll_init(process->loop->uv, &process->exit, process->number);
+  if (status != XIO_OK) close(process->number);
+  return status;
+}
+
 /* Watches the process that was just started. On error it is no more. */
 static int watch(xio_process *process) {
-  process->number = open_pidfd(process->pid);
-  int status = process->number < 0 ? process->number : XIO_OK;
-  if (status == XIO_OK) {
-    status = uv_poll_init(process->loop->uv, &process->exit, process->number);
-    if (status != XIO_OK) close(process->number);
-  }
+  int status = open_exit(process);
   if (status != XIO_OK) {
     process->exited = false;
     (void)kill(process->session ? -process->pid : process->pid, SIGKILL);
     bool reaped = reap(process, true);
     (void)reaped; /* if not, somebody else did */
-    return status;
   }
+  return status;
+}
+
+static xio_process *new_process(xio_loop *loop) {
+  xio_process *process = xio_alloc_new(&loop->alloc, sizeof *process);
+  if (process == NULL) return NULL;
+  process->loop = loop;
+  xio_list_init(&process->object.link);
+  xio_list_init(&process->waiters);
+  xio_list_init(&process->enders);
+  return process;
+}
+
+/* The process, whose exit can be watched for, gets its handles and its owner. */
+static void set_up(xio_process *process, xio_process **owner) {
+  xio_loop *loop = process->loop;
   open_handle(process, (uv_handle_t *)&process->exit);
   uv_poll_start(&process->exit, UV_READABLE, on_exited);
+  uv_timer_init(loop->uv, &process->timer); /* always succeeds */
+  open_handle(process, (uv_handle_t *)&process->timer);
+  uv_ref((uv_handle_t *)&process->timer);
+  process->object.close = close_object;
+  process->owner = owner;
+  xio_list_push_back(&loop->objects, &process->object.link);
+  *owner = process;
+}
+
+int xio_process_adopt(xio_process **owner, xio_loop *loop, pid_t pid) {
+  xio_process *process = new_process(loop);
+  if (process == NULL) return XIO_ENOMEM;
+  process->pid = pid;
+  int status = open_exit(process);
+  if (status != XIO_OK) {
+    xio_alloc_free(&loop->alloc, process, sizeof *process);
+    return status;
+  }
+  set_up(process, owner);
   return XIO_OK;
 }
 
 int xio_process_spawn(xio_process **owner, xio_loop *loop, const xio_launch_opts *opts) {
-  xio_process *process = xio_alloc_new(&loop->alloc, sizeof *process);
+  xio_process *process = new_process(loop);
   if (process == NULL) return XIO_ENOMEM;
-  process->loop = loop;
   process->session = opts->session;
-  xio_list_init(&process->object.link);
-  xio_list_init(&process->waiters);
-  xio_list_init(&process->enders);
   /* keeps a number free for the pidfd, so that its want shows before the start */
   int spare = fcntl(uv_backend_fd(loop->uv), F_DUPFD_CLOEXEC, 3);
   int status = spare < 0 ? -errno : xio_launch(&process->pid, opts);
@@ -345,13 +379,7 @@ int xio_process_spawn(xio_process **owner, xio_loop *loop, const xio_launch_opts
     xio_alloc_free(&loop->alloc, process, sizeof *process);
     return status;
   }
-  uv_timer_init(loop->uv, &process->timer); /* always succeeds */
-  open_handle(process, (uv_handle_t *)&process->timer);
-  uv_ref((uv_handle_t *)&process->timer);
-  process->object.close = close_object;
-  process->owner = owner;
-  xio_list_push_back(&loop->objects, &process->object.link);
-  *owner = process;
+  set_up(process, owner);
   return XIO_OK;
 }
 

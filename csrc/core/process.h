@@ -34,6 +34,10 @@ typedef struct xio_process_exit {
 int xio_process_spawn(xio_process **owner, xio_loop *loop,
                       const xio_launch_opts *opts) XIO_WARN_UNUSED;
 
+/* Watches a child that was started elsewhere, in our own session, and that nobody else
+ * reaps. On error, as above, nothing has happened to it. */
+int xio_process_adopt(xio_process **owner, xio_loop *loop, pid_t pid) XIO_WARN_UNUSED;
+
 xio_loop *xio_process_loop(const xio_process *process);
 pid_t xio_process_pid(const xio_process *process);
 

@@ -161,6 +161,9 @@ xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function);
 xiol_task *xiol_enter_from(lua_State *L, xiol_state *state, const char *function,
                            int level);
 
+/* Whether xiol_enter would succeed. */
+bool xiol_may_wait(lua_State *L, const xiol_state *state);
+
 /* Yields a task whose wait has begun; `finish` is called when it is resumed. */
 static inline int xiol_yield(lua_State *L, lua_KContext context, lua_KFunction finish) {
   return lua_yieldk(L, 0, context, finish);

@@ -121,6 +121,13 @@ static int cannot_wait(lua_State *L, const char *function, int from) {
                    function);
 }
 
+bool xiol_may_wait(lua_State *L, const xiol_state *state) {
+  const xiol_runtime *runtime = state->runtime;
+  if (runtime == NULL || runtime->loop->queue.running == NULL) return false;
+  return L == state->top && state->waitable && lua_isyieldable(L) &&
+         xiol_task_of(runtime->loop->queue.running)->atomic == 0;
+}
+
 xiol_task *xiol_enter_from(lua_State *L, xiol_state *state, const char *function,
                            int level) {
   xiol_task *task = xiol_running(L, state, function);

@@ -116,6 +116,26 @@ static void signal_that_ended_it_is_told(void **state) {
   end();
 }
 
+static void child_of_others_is_adopted(void **state) {
+  (void)state;
+  begin();
+  pid_t pid = fork();
+  assert_int_not_equal(pid, -1);
+  if (pid == 0) {
+    (void)usleep(20 * 1000);
+    _exit(9);
+  }
+  assert_int_equal(xio_process_adopt(&process, world.loop, pid), XIO_OK);
+  assert_int_equal(xio_process_pid(process), pid);
+  ctask_spawn(&world, waits, 0);
+  run_world(&world);
+  assert_int_equal(exit_of(), 9);
+  xio_process *first = process;
+  assert_int_not_equal(xio_process_adopt(&process, world.loop, pid), XIO_OK);
+  assert_ptr_equal(process, first); /* what is no child any more is refused */
+  end();
+}
+
 static void limit_and_cancellation_leave_it_alone(void **state) {
   (void)state;
   start_sh("exec sleep 50");
@@ -332,6 +352,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(exit_wakes_all_who_wait),
       cmocka_unit_test(signal_that_ended_it_is_told),
+      cmocka_unit_test(child_of_others_is_adopted),
       cmocka_unit_test(limit_and_cancellation_leave_it_alone),
       cmocka_unit_test(is_reaped_where_nobody_waits),
       cmocka_unit_test(virtual_clock_stands_still),
