@@ -262,6 +262,15 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_work.c
 )
 
+# One executable each: the public interface for hosts, and nothing else of xio.
+set(XIO_EMBED_TESTS
+  csrc/test/embed/test_attach.c
+  csrc/test/embed/test_ctask.c
+  csrc/test/embed/test_operation.c
+  csrc/test/embed/test_remote.c
+  csrc/test/embed/test_runtime.c
+)
+
 # One executable each: random programs with every invariant checked, no Lua.
 set(XIO_SIM_TESTS
   csrc/test/sim/cooperation.c

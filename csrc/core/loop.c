@@ -258,15 +258,17 @@ bool xio_loop_step(xio_loop *loop, int64_t timeout_ns, bool *stalled) {
   return loop->root.live != 0;
 }
 
-/* What libuv has to do by itself: close callbacks, timers of the host. */
-static int64_t timeout_of_uv(const xio_loop *loop) {
-  if (uv_loop_alive(loop->uv) == 0) return XIO_NEVER;
+/* What libuv has to do by itself: close callbacks, timers of the host, descriptors that
+ * the system does not watch yet. It looks at these only where something is referenced. */
+static int64_t timeout_of_uv(xio_loop *loop) {
   uv_update_time(loop->uv);
+  uv_prepare_start(&loop->prepare, on_uv_prepare);
   int ms = uv_backend_timeout(loop->uv);
+  uv_prepare_stop(&loop->prepare);
   return ms < 0 ? XIO_NEVER : ms * NS_PER_MS;
 }
 
-int64_t xio_loop_timeout(const xio_loop *loop) {
+int64_t xio_loop_timeout(xio_loop *loop) {
   if (!xio_runqueue_empty(&loop->queue)) return 0;
   int64_t left = timeout_of_uv(loop);
   int64_t next = xio_clock_next(&loop->clock);

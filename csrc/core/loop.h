@@ -97,7 +97,7 @@ void xio_loop_poll(xio_loop *loop);
 
 /* Nanoseconds until a round has something to do by itself: 0 when a task is ready,
  * XIO_NEVER when only the operating system can tell. */
-int64_t xio_loop_timeout(const xio_loop *loop);
+int64_t xio_loop_timeout(xio_loop *loop);
 
 /* Replaces the root group, all of whose children have ended and whose failures were
  * taken, by a fresh one. */

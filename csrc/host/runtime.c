@@ -164,18 +164,18 @@ int xio_step(xio_runtime *public, lua_State *L, double timeout) {
 }
 
 /* A Lua program that was given the runtime may have closed it: then there is no loop. */
-static const xio_loop *loop_of(const xio_runtime *runtime) {
+static xio_loop *loop_of(const xio_runtime *runtime) {
   return ((const xiol_runtime *)(const void *)runtime)->loop;
 }
 
 int xio_poll_fd(const xio_runtime *runtime) {
-  const xio_loop *loop = loop_of(runtime);
+  xio_loop *loop = loop_of(runtime);
   return loop != NULL ? uv_backend_fd(loop->uv) : -1;
 }
 
 int xio_poll_timeout(const xio_runtime *runtime) {
   const int64_t ns_per_ms = 1000000;
-  const xio_loop *loop = loop_of(runtime);
+  xio_loop *loop = loop_of(runtime);
   int64_t ns = loop != NULL ? xio_loop_timeout(loop) : XIO_NEVER;
   if (ns == XIO_NEVER) return -1;
   int64_t ms = ns / ns_per_ms + (ns % ns_per_ms != 0);
@@ -222,11 +222,11 @@ void xio_push_runtime(xio_runtime *public, lua_State *L) {
 }
 
 size_t xio_task_count(const xio_runtime *runtime) {
-  const xio_loop *loop = loop_of(runtime);
+  xio_loop *loop = loop_of(runtime);
   return loop != NULL ? loop->root.live : 0;
 }
 
 double xio_time(const xio_runtime *runtime) {
-  const xio_loop *loop = loop_of(runtime);
+  xio_loop *loop = loop_of(runtime);
   return loop != NULL ? xiol_to_seconds(xio_clock_now(&loop->clock)) : 0;
 }

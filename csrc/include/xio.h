@@ -51,6 +51,13 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+template <class options>
+inline options xio_init() { /* see XIO_INIT */
+  options empty = options();
+  empty.size = sizeof(options);
+  return empty;
+}
+
 extern "C" {
 #endif
 
@@ -74,9 +81,9 @@ extern "C" {
 #endif
 
 #ifdef __cplusplus
-#define XIO_INIT(type) (type{sizeof(type)})
+#define XIO_INIT(type) (xio_init<type>())
 #else
-#define XIO_INIT(type) ((type){sizeof(type)})
+#define XIO_INIT(type) ((type){.size = sizeof(type)})
 #endif
 
 /* The version of the library that runs, "major.minor.patch"; XIO_VERSION is that of the

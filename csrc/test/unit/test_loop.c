@@ -98,6 +98,8 @@ static void step_tells_a_stall_and_never_fails(void **state) {
 static void timeout_tells_when_to_come_again(void **state) {
   (void)state;
   begin_world(&world);
+  assert_int_equal(xio_loop_timeout(world.loop), 0); /* libuv has handles to make known */
+  xio_loop_poll(world.loop);
   assert_int_equal(xio_loop_timeout(world.loop), XIO_NEVER);
   ctask *task = ctask_spawn(&world, forever, 0);
   assert_int_equal(xio_loop_timeout(world.loop), 0);
@@ -131,6 +133,7 @@ static void step_waits_as_long_as_it_may(void **state) {
   (void)state;
   static const ctask_op program[] = {CTASK_SLEEP(40 * MS), CTASK_NOTE(1), CTASK_END};
   begin_real_world();
+  xio_loop_poll(world.loop);
   ctask_spawn(&world, program, 0);
   assert_true(step_world(&world));
   int64_t timeout = xio_loop_timeout(world.loop);

@@ -138,6 +138,7 @@ static void hosts_handles_are_left_alone(void **state) {
 static void closing_handle_is_due_now(void **state) {
   (void)state;
   begin_real_world(NULL);
+  xio_loop_poll(world.loop);
   ctask_spawn(&world, forever, 0);
   assert_true(step_world(&world));
   uint32_t handles = world.loop->handles;
