@@ -96,11 +96,13 @@ set(XIO_LUA_SOURCES
   csrc/lua/read.c
   csrc/lua/refusal.c
   csrc/lua/region.c
+  csrc/lua/reply.c
   csrc/lua/room.c
   csrc/lua/run.c
   csrc/lua/scope.c
   csrc/lua/select.c
   csrc/lua/semaphore.c
+  csrc/lua/shared.c
   csrc/lua/signal.c
   csrc/lua/source.c
   csrc/lua/spawn.c
@@ -109,6 +111,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/sync.c
   csrc/lua/task.c
   csrc/lua/testing.c
+  csrc/lua/thread_channel.c
   csrc/lua/udp.c
   csrc/lua/wait.c
   csrc/lua/wanted.c
@@ -171,6 +174,7 @@ set(XIO_LUA_MODULES
   lua/xio/standin.lua
   lua/xio/stream.lua
   lua/xio/testing.lua
+  lua/xio/thread.lua
   lua/xio/tree.lua
   lua/xio/var.lua
 )

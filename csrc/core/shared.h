@@ -31,6 +31,12 @@ typedef struct xio_shared xio_shared;
 typedef struct xio_shared_wait xio_shared_wait;
 typedef struct xio_blocker xio_blocker;
 
+/* What is handed from thread to thread may begin with this. */
+typedef struct xio_item xio_item;
+struct xio_item {
+  xio_item *next; /* for who has it */
+};
+
 typedef struct xio_shared_ops {
   /* Nobody refers to the object any more: lets go of it, and calls xio_shared_deinit. Any
    * thread. */

@@ -7,6 +7,7 @@ struct xio_thread_channel {
   xio_shared shared;
   void (*free_item)(xio_item *item);
   uint32_t capacity;
+  uint8_t mode;
   /* guarded: */
   uint32_t buffered;
   uint32_t senders; /* open ends */
@@ -83,12 +84,14 @@ static xio_thread_channel *new_channel(uint32_t capacity, int *status) {
   return NULL;
 }
 
-int xio_thread_channel_new(uint32_t capacity, void (*free_item)(xio_item *item),
-                           xio_thread_end **sender, xio_thread_end **receiver) {
+int xio_thread_channel_new(uint32_t capacity, uint8_t mode,
+                           void (*free_item)(xio_item *item), xio_thread_end **sender,
+                           xio_thread_end **receiver) {
   int status = XIO_OK;
   xio_allocator heap = xio_alloc_default();
   xio_thread_channel *channel = new_channel(capacity, &status);
   if (channel == NULL) return status;
+  channel->mode = mode;
   channel->free_item = free_item;
   *sender = new_end(channel, true);
   *receiver = new_end(channel, false);
@@ -137,6 +140,10 @@ int xio_thread_end_clone(xio_thread_end *end, xio_thread_end **out) {
   xio_shared_ref(shared);
   *out = clone;
   return XIO_OK;
+}
+
+uint8_t xio_thread_end_mode(const xio_thread_end *end) {
+  return end->channel->mode;
 }
 
 bool xio_thread_end_open(const xio_thread_end *end) {

@@ -21,12 +21,6 @@
 
 #define XIO_THREAD_CHANNEL_UNBOUNDED UINT32_MAX
 
-/* What is sent begins with this. */
-typedef struct xio_item xio_item;
-struct xio_item {
-  xio_item *next; /* for who has it */
-};
-
 typedef struct xio_thread_channel xio_thread_channel;
 
 typedef struct xio_thread_end {
@@ -43,9 +37,9 @@ typedef struct xio_thread_channel_stat {
 } xio_thread_channel_stat;
 
 /* A channel with one end of each kind, one reference each. XIO_ENOMEM or a status of
- * libuv: none. `free_item` lets items go; on any thread. */
-int xio_thread_channel_new(uint32_t capacity, void (*free_item)(xio_item *item),
-                           xio_thread_end **sender,
+ * libuv: none. `free_item` lets items go; on any thread. `mode` is its maker's. */
+int xio_thread_channel_new(uint32_t capacity, uint8_t mode,
+                           void (*free_item)(xio_item *item), xio_thread_end **sender,
                            xio_thread_end **receiver) XIO_WARN_UNUSED;
 
 /* One more reference, or one less: the last one closes the end. */
@@ -58,6 +52,9 @@ xio_shared *xio_thread_end_shared(const xio_thread_end *end);
 /* Another end of the same kind, with one reference. XIO_ECLOSED: `end` is closed.
  * XIO_ENOMEM. */
 int xio_thread_end_clone(xio_thread_end *end, xio_thread_end **out) XIO_WARN_UNUSED;
+
+/* What its maker said. */
+uint8_t xio_thread_end_mode(const xio_thread_end *end);
 
 /* Whether it is open. */
 bool xio_thread_end_open(const xio_thread_end *end);

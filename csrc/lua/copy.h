@@ -15,6 +15,7 @@
 #ifndef XIOL_COPY_H
 #define XIOL_COPY_H
 
+#include "../core/shared.h"
 #include "binding.h"
 
 /* How deep tables and functions may nest in a message, and how large it may be. */
@@ -85,6 +86,7 @@ typedef struct xiol_carried {
 } xiol_carried;
 
 struct xiol_message {
+  xio_item item;         /* for queues */
   size_t capacity, size; /* of `bytes` */
   int count;             /* values */
   bool refers;           /* back to tables, functions or handles in it */

@@ -12,6 +12,7 @@
 #include "copy.h"
 #include "file.h"
 #include "room.h"
+#include "shared.h"
 #include "stream.h"
 #include "sync.h"
 
@@ -33,6 +34,7 @@ static int state_gc(lua_State *L) {
   xiol_close_generator(state);
   xiol_room_free(state, &state->room);
   xiol_close_select(state);
+  xiol_close_shared(state);
   for (xiol_source_file *file; (file = state->sources) != NULL;) {
     state->sources = file->next;
     xio_alloc_free(&state->alloc, file, sizeof *file);
@@ -313,6 +315,7 @@ static bool push_core(lua_State *L) {
   xiol_open_error(L, state);
   xiol_open_copy(L, state);
   xiol_open_mailbox(L, state);
+  xiol_open_shared(L, state);
   xiol_open_cancel(L, state);
   xiol_open_task(L, state);
   xiol_open_scope(L, state);

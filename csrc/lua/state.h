@@ -92,6 +92,14 @@ typedef enum xiol_ref {
   XIOL_REF_TAKE,     /* function that xiol_take_message calls protected */
   XIOL_REF_INBOX,    /* a metatable */
   XIOL_REF_INBOXES,  /* address of a mailbox -> its inbox here (weak values) */
+  XIOL_REF_BOXES,    /* of shared.c: address of an object -> its box here (weak values) */
+  XIOL_REF_REPLY,    /* metatables of these boxes */
+  XIOL_REF_CLOSE_SCOPE,
+  XIOL_REF_WORK_TRACKER,
+  XIOL_REF_SCOPE_GROUP,
+  XIOL_REF_THREAD_SENDER,
+  XIOL_REF_THREAD_RECEIVER,
+  XIOL_REF_PORTAL,
   XIOL_REF_COUNT
 } xiol_ref;
 
@@ -159,6 +167,9 @@ struct xiol_state {
     lua_Hook hook;                /* what was found there */
     int mask, count;
   } attention;
+  struct xio_blocker
+      *blocker;              /* of shared.c: with which this thread waits where it has no
+                                  loop; NULL before the first time */
   struct xio_tracer *tracer; /* the host's, of all loops opened from now on; or NULL */
   xiol_coroutine pool[XIOL_POOL_MAX]; /* idle coroutines of ours */
 };

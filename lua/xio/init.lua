@@ -54,6 +54,7 @@ local lazy = {
   signal = "xio.signal",
   process = "xio.process",
   stream = "xio.stream",
+  thread = "xio.thread",
 }
 
 -- Functions of modules that are loaded when first used.

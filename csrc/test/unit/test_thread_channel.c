@@ -98,7 +98,7 @@ static const ctask_op recvs_3[] = {RECV, RECV, RECV, CTASK_END};
 
 static void open_channel(uint32_t capacity) {
   next_number = 0;
-  assert_int_equal(xio_thread_channel_new(capacity, free_thing, &tx, &rx), XIO_OK);
+  assert_int_equal(xio_thread_channel_new(capacity, 3, free_thing, &tx, &rx), XIO_OK);
 }
 
 static void close_channel(void) {
@@ -219,6 +219,7 @@ static void failure_comes_after_the_buffer(void **state) {
   xio_item *error = new_thing(0, 66);
   assert_null(xio_thread_end_failure(rx));
   assert_true(xio_thread_end_fail(rx, error, world.loop));
+  assert_int_equal(xio_thread_end_mode(rx), 3);
   xio_item *second = new_thing(0, 67);
   assert_false(xio_thread_end_fail(tx, second, world.loop));
   free_thing(second);

@@ -1,0 +1,213 @@
+/* reply: a result that comes once, from any thread (core/reply.h).
+ *
+ * Its value is a message: the results, the one error, or the reason for which it was
+ * cancelled. Each await makes its own copy of it. The thread of the Lua state. */
+#include <string.h>
+
+#include "shared.h"
+#include "sync.h"
+
+void xiol_free_message_value(void *message) {
+  xiol_message_free(message);
+}
+
+static void push_reply(lua_State *L, xiol_state *state, void *core) {
+  xiol_shared_push(L, state, &xiol_class_reply, core);
+}
+
+static void expose_reply(void *core) {
+  xio_shared_expose(&((xio_reply *)core)->shared);
+}
+
+static void ref_reply(void *core) {
+  xio_reply_ref(core);
+}
+
+static void unref_reply(void *core) {
+  xio_reply_unref(core);
+}
+
+static void unref_reply_here(void *core, const xio_loop *here) {
+  (void)here;
+  xio_reply_unref(core);
+}
+
+const xiol_shared_class xiol_class_reply = {.kind = {"xio.Reply"},
+                                            .shareable = {.kind = &xiol_class_reply.kind,
+                                                          .share = xiol_shared_share,
+                                                          .push = push_reply,
+                                                          .unref = unref_reply},
+                                            .metatable = XIOL_REF_REPLY,
+                                            .size = sizeof(xiol_shared_box),
+                                            .expose = expose_reply,
+                                            .ref = ref_reply,
+                                            .unref = unref_reply_here};
+
+static xio_reply *check_reply(lua_State *L, const char *function) {
+  return xiol_shared_check(L, 1, &xiol_class_reply, function);
+}
+
+/* reply(): one that is not settled. */
+static int l_reply(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_shared_box *box = xiol_shared_new(L, state, &xiol_class_reply);
+  xio_reply *reply = xio_reply_new(xiol_free_message_value);
+  if (reply == NULL) xiol_raise_memory(L);
+  xiol_shared_fill(L, state, box, reply);
+  return 1;
+}
+
+/* Settles it, and pushes whether that was the first time. */
+static int settle(lua_State *L, xio_reply *reply, xio_outcome outcome,
+                  xiol_message *message) {
+  const xio_loop *here = xiol_loop_here(xiol_state_of(L));
+  bool first = xio_reply_settle(reply, outcome, message, here);
+  if (!first) xiol_message_free(message);
+  lua_pushboolean(L, first);
+  return 1;
+}
+
+/* set(...): these are the results. Whether it was not settled before. */
+static int reply_set(lua_State *L) {
+  static const char function[] = "reply:set";
+  xio_reply *reply = check_reply(L, function);
+  int count = lua_gettop(L) - 1;
+  return settle(
+      L, reply, XIO_OUTCOME_DONE,
+      xiol_copy_out(L, xiol_state_of(L), 2, count, XIOL_COPY_RESULTS, function));
+}
+
+/* fail(e): awaiting it raises `e`; nil becomes an error that says so. As set. */
+static int reply_fail(lua_State *L) {
+  static const char function[] = "reply:fail";
+  xiol_state *state = xiol_state_of(L);
+  xio_reply *reply = check_reply(L, function);
+  if (lua_isnone(L, 2)) xiol_arg_error(L, function, 2, "error expected, got no value");
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_pushliteral(L, "a reply has failed with the value nil");
+    xiol_push_error(L, state, "ENIL", "reply");
+    lua_replace(L, 2);
+  }
+  return settle(L, reply, XIO_OUTCOME_FAILED, xiol_copy_error_out(L, state, 2));
+}
+
+/* cancel([reason]): asks who works at it to stop; where nobody does it is cancelled. */
+static int reply_cancel(lua_State *L) {
+  static const char function[] = "reply:cancel";
+  xiol_state *state = xiol_state_of(L);
+  xio_reply *reply = check_reply(L, function);
+  xiol_message *reason = NULL;
+  if (!lua_isnoneornil(L, 2)) {
+    reason = xiol_copy_out(L, state, 2, 1, XIOL_COPY_ARGS, function);
+  }
+  bool first = xio_reply_cancel(reply, reason, xiol_loop_here(state));
+  if (!first) xiol_message_free(reason);
+  lua_pushboolean(L, first);
+  return 1;
+}
+
+int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply) {
+  xio_outcome outcome = xio_reply_outcome(reply);
+  if (outcome == XIO_OUTCOME_CANCELLED) {
+    lua_pushliteral(L, "the reply was cancelled");
+    xiol_push_error(L, state, "ECANCELED", "await");
+    return lua_error(L);
+  }
+  int count = reply->value != NULL ? xiol_copy_in(L, state, reply->value) : 0;
+  return outcome == XIO_OUTCOME_FAILED ? xiol_rethrow(L, state) : count;
+}
+
+/* -- awaiting ------------------------------------------------------------------------ */
+
+enum { NOT_PARKED, PARKED };
+
+static int finish_await(lua_State *L, int status, lua_KContext context) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  status = task->core.wait.status;
+  if (context == PARKED) xio_shared_take(&task->core.wait);
+  xiol_check_cancelled(L, state, task, status);
+  if (status != XIO_OK) return xiol_push_refusal(L, state, status, "await", -1);
+  return xiol_reply_deliver(L, state, check_reply(L, "reply:await"));
+}
+
+/* One turn is over. */
+static int finish_turn(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  xio_reply *reply = check_reply(L, "reply:await");
+  xiol_check_cancelled(L, state, task, xio_task_finish_pause(&task->core));
+  if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) {
+    return xiol_reply_deliver(L, state, reply);
+  }
+  return xiol_push_refusal(L, state, XIO_ETIMEDOUT, "await", -1);
+}
+
+/* await([timeout]): as that of a future. In a thread without a loop it blocks. */
+static int reply_await(lua_State *L) {
+  static const char function[] = "reply:await";
+  xiol_state *state = xiol_state_of(L);
+  xio_reply *reply = check_reply(L, function);
+  int64_t timeout = xiol_check_seconds(L, 2, true, function);
+  xio_blocker *blocker = NULL;
+  lua_settop(L, 1);
+  bool settled = xio_reply_outcome(reply) != XIO_OUTCOME_NONE;
+  if (settled && state->runtime == NULL) return xiol_reply_deliver(L, state, reply);
+  xiol_task *task = xiol_shared_enter(L, state, &reply->shared, &blocker, function);
+  if (task == NULL) {
+    int status = xio_reply_block(reply, blocker, timeout);
+    xiol_check_interrupted(L, state, status, function);
+    if (status != XIO_OK) return xiol_push_refusal(L, state, status, "await", -1);
+    return xiol_reply_deliver(L, state, reply);
+  }
+  if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_await);
+  if (!settled && timeout <= 0) {
+    xio_task_pause(&task->core);
+    return xiol_yield(L, 0, finish_turn);
+  }
+  int64_t at = xiol_sync_until(task, timeout);
+  int status = xio_reply_await(reply, task->runtime->loop, &task->core, at);
+  if (status == XIO_EAGAIN) return xiol_yield(L, PARKED, finish_await);
+  if (status != XIO_OK) return xiol_shared_fail(L, status, function);
+  if (!xiol_sync_done(task, XIO_OK)) return xiol_yield(L, NOT_PARKED, finish_await);
+  return xiol_reply_deliver(L, state, reply);
+}
+
+/* stats(): {waiting =} */
+static int reply_stats(lua_State *L) {
+  xio_reply *reply = check_reply(L, "reply:stats");
+  xio_shared_lock(&reply->shared);
+  uint32_t waiting = xio_shared_count(&reply->shared, XIO_SHARED_FIRST);
+  xio_shared_unlock(&reply->shared);
+  lua_createtable(L, 0, 1);
+  xiol_sync_set(L, "waiting", waiting);
+  return 1;
+}
+
+static int reply_index(lua_State *L) {
+  const char *field = xiol_sync_field(L);
+  if (field == NULL || strcmp(field, "done") != 0) return 1;
+  xio_reply *reply = check_reply(L, "reply.__index");
+  lua_pushboolean(L, xio_reply_outcome(reply) != XIO_OUTCOME_NONE);
+  return 1;
+}
+
+static int reply_tostring(lua_State *L) {
+  static const char *const names[] = {"pending", "done", "failed", "cancelled"};
+  xio_reply *reply = check_reply(L, "reply.__tostring");
+  lua_pushfstring(L, "reply (%s)", names[xio_reply_outcome(reply)]);
+  return 1;
+}
+
+void xiol_open_reply(lua_State *L, xiol_state *state) {
+  static const luaL_Reg methods[] = {{"set", reply_set},       {"fail", reply_fail},
+                                     {"cancel", reply_cancel}, {"await", reply_await},
+                                     {"stats", reply_stats},   {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__tostring", reply_tostring}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"reply", l_reply}, {NULL, NULL}};
+  xiol_shared_open(L, state, &xiol_class_reply, methods, reply_index, meta);
+  xiol_set_functions(L, state, functions);
+}

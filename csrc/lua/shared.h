@@ -1,0 +1,112 @@
+/* shared: what the handles of objects that several threads use have in common: replies,
+ * thread channels, close scopes, work trackers, scope groups, portals.
+ *
+ * A box is a userdata with one reference to an object of the core. Each Lua state has one
+ * box for each object, so that a handle that comes back is the same value. A box that
+ * crosses to another state exposes its object. The thread of the Lua state. */
+#ifndef XIOL_SHARED_H
+#define XIOL_SHARED_H
+
+#include "../core/reply.h"
+#include "copy.h"
+
+typedef struct xiol_shared_box {
+  const xiol_kind *kind;
+  void *core; /* with a reference; NULL: it could not be made */
+} xiol_shared_box;
+
+/* A kind of box. `shareable` names the kind, and has xiol_shared_share. */
+typedef struct xiol_shared_class {
+  xiol_kind kind;
+  xiol_shareable shareable;
+  xiol_ref metatable;
+  size_t size; /* of the box, which begins with an xiol_shared_box */
+  int user_values;
+  void (*collect)(xiol_shared_box *box); /* before it is collected, or NULL */
+  void (*expose)(void *core);
+  void (*ref)(void *core);
+  void (*unref)(void *core, const xio_loop *here);
+} xiol_shared_class;
+
+/* The share of every class. */
+int xiol_shared_share(void *userdata, void **object);
+
+/* Makes the metatable of a class: methods, an __index for fields (NULL: none, methods are
+ * found without a call), and whatever else is in `meta`; __gc is added. Used while the
+ * module opens. */
+void xiol_shared_open(lua_State *L, xiol_state *state, const xiol_shared_class *class,
+                      const luaL_Reg *methods, lua_CFunction index, const luaL_Reg *meta);
+
+/* Pushes an empty box. Raises when memory is out. */
+xiol_shared_box *xiol_shared_new(lua_State *L, xiol_state *state,
+                                 const xiol_shared_class *class);
+
+/* The box at the top gets `core`, whose reference it takes over also where this raises,
+ * when memory is out. */
+void xiol_shared_fill(lua_State *L, xiol_state *state, xiol_shared_box *box, void *core);
+
+/* Pushes the state's box of `core`, which is made where there is none, with a reference
+ * of its own. Raises when memory is out. */
+void xiol_shared_push(lua_State *L, xiol_state *state, const xiol_shared_class *class,
+                      void *core);
+
+/* The object of the box at `index`, or raises. */
+void *xiol_shared_check(lua_State *L, int index, const xiol_shared_class *class,
+                        const char *function);
+
+/* The loop in one of whose tasks the caller may be, or NULL. */
+static inline xio_loop *xiol_loop_here(const xiol_state *state) {
+  return state->runtime != NULL ? state->runtime->loop : NULL;
+}
+
+/* -- waiting ------------------------------------------------------------------------- */
+
+/* The running task, in which `function` waits for `shared`. NULL: this thread has no
+ * loop, and shall block with `*blocker`. Raises where it cannot wait. */
+xiol_task *xiol_shared_enter(lua_State *L, xiol_state *state, xio_shared *shared,
+                             xio_blocker **blocker, const char *function);
+
+/* Whether another thread knows it, and so could end a wait for it. */
+bool xiol_shared_exposed(xio_shared *shared);
+
+/* What this thread blocks with where it has no loop; raises when memory is out. */
+xio_blocker *xiol_blocker(lua_State *L, xiol_state *state);
+
+/* A call of a thread without loop ended with `status`: raises where it was interrupted. */
+void xiol_check_interrupted(lua_State *L, xiol_state *state, int status,
+                            const char *function);
+
+/* A wait could not begin, with the `status` of an operation of the core. Raises. */
+int xiol_shared_fail(lua_State *L, int status, const char *function);
+
+/* Frees what shared.c keeps in the state. */
+void xiol_close_shared(xiol_state *state);
+
+/* -- reply.c ------------------------------------------------------------------------- */
+
+extern const xiol_shared_class xiol_class_reply;
+
+/* The value of a reply. */
+void xiol_free_message_value(void *message);
+
+/* Pushes what a settled reply was settled with: its values; or raises its error. Returns
+ * how many. */
+int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply);
+
+/* -- thread_channel.c ---------------------------------------------------------------- */
+
+extern const xiol_shared_class xiol_class_thread_receiver;
+
+/* -- the others ---------------------------------------------------------------------- */
+
+extern const luaL_Reg xiol_shared_functions[];
+void xiol_open_shared(lua_State *L, xiol_state *state);
+
+void xiol_open_reply(lua_State *L, xiol_state *state);
+void xiol_open_close_scope(lua_State *L, xiol_state *state);
+void xiol_open_tracker(lua_State *L, xiol_state *state);
+void xiol_open_scope_group(lua_State *L, xiol_state *state);
+void xiol_open_thread_channel(lua_State *L, xiol_state *state);
+void xiol_open_portal(lua_State *L, xiol_state *state);
+
+#endif
