@@ -101,6 +101,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/run.c
   csrc/lua/scope.c
   csrc/lua/select.c
+  csrc/lua/select_shared.c
   csrc/lua/semaphore.c
   csrc/lua/shared.c
   csrc/lua/signal.c

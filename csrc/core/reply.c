@@ -92,6 +92,15 @@ int xio_reply_await(xio_reply *reply, xio_loop *loop, xio_task *task, int64_t at
   return xio_shared_await(&reply->shared, is_settled, loop, task, at, &reply_ops);
 }
 
+int xio_reply_watch(xio_reply *reply, xio_shared_wait *watcher,
+                    void (*on_ready)(xio_shared_wait *watcher)) {
+  xio_shared_lock(&reply->shared);
+  bool settled = is_settled(&reply->shared);
+  if (!settled) xio_shared_watch(watcher, on_ready);
+  xio_shared_unlock(&reply->shared);
+  return settled ? XIO_OK : XIO_EAGAIN;
+}
+
 int xio_reply_block(xio_reply *reply, xio_blocker *blocker, int64_t timeout_ns) {
   return xio_shared_await_blocking(&reply->shared, is_settled, blocker, timeout_ns);
 }

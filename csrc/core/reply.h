@@ -70,6 +70,11 @@ xio_outcome xio_reply_outcome(xio_reply *reply);
 int xio_reply_await(xio_reply *reply, xio_loop *loop, xio_task *task,
                     int64_t at) XIO_WARN_UNUSED;
 
+/* Has `watcher`, prepared for the reply, watch for its being settled; see
+ * xio_shared_watch. XIO_EAGAIN: it does. XIO_OK: it is settled already. */
+int xio_reply_watch(xio_reply *reply, xio_shared_wait *watcher,
+                    void (*on_ready)(xio_shared_wait *watcher)) XIO_WARN_UNUSED;
+
 /* Blocks the calling thread, which has no loop, until it is settled: XIO_OK,
  * XIO_ETIMEDOUT or XIO_ECANCELED. */
 int xio_reply_block(xio_reply *reply, xio_blocker *blocker,

@@ -32,6 +32,33 @@ static void unref_reply_here(void *core, const xio_loop *here) {
   xio_reply_unref(core);
 }
 
+static xio_shared *shared_of_reply(void *core) {
+  return &((xio_reply *)core)->shared;
+}
+
+/* As a case of xio.select. */
+static int attempt_reply(void *core, xio_item **item, xio_shared_wait *watcher,
+                         void (*on_ready)(xio_shared_wait *watcher),
+                         const xio_loop *here) {
+  (void)item;
+  (void)here;
+  if (watcher == NULL) {
+    return xio_reply_outcome(core) != XIO_OUTCOME_NONE ? XIO_OK : XIO_EAGAIN;
+  }
+  return xio_reply_watch(core, watcher, on_ready);
+}
+
+static int deliver_reply(lua_State *L, xiol_state *state, int index, xio_item *item,
+                         int status) {
+  (void)item;
+  (void)status;
+  const xiol_shared_box *box = lua_touserdata(L, index);
+  return xiol_reply_deliver(L, state, box->core);
+}
+
+static const xiol_shared_case reply_case = {
+    .shared = shared_of_reply, .attempt = attempt_reply, .deliver = deliver_reply};
+
 const xiol_shared_class xiol_class_reply = {.kind = {"xio.Reply"},
                                             .shareable = {.kind = &xiol_class_reply.kind,
                                                           .share = xiol_shared_share,
@@ -39,6 +66,7 @@ const xiol_shared_class xiol_class_reply = {.kind = {"xio.Reply"},
                                                           .unref = unref_reply},
                                             .metatable = XIOL_REF_REPLY,
                                             .size = sizeof(xiol_shared_box),
+                                            .selects = &reply_case,
                                             .expose = expose_reply,
                                             .ref = ref_reply,
                                             .unref = unref_reply_here};

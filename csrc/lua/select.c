@@ -24,6 +24,7 @@
 #include "../core/event.h"
 #include "channel.h"
 #include "fd.h"
+#include "select.h"
 #include "sync.h"
 
 enum { CASES_FIRST = 8, CASES_MAX = 100000 };
@@ -37,26 +38,10 @@ typedef struct select_after {
   int64_t ns;
 } select_after;
 
-typedef struct select_case {
-  xio_waiter waiter; /* its tag: where the value to send is, the side, TAG_RECEIVER */
-  const xiol_kind *kind;
-  void *object;
-} select_case;
-
-typedef struct xiol_select {
-  struct xiol_select *next;
-  xiol_state *state;
-  int capacity;
-  int count;
-  int64_t limit_ns; /* the shortest xio.after; XIO_NEVER: none */
-  bool has_fds;
-  select_case cases[];
-} xiol_select;
-
 /* -- records ----------------------------------------------------------------------- */
 
 static size_t size_of(int capacity) {
-  return sizeof(xiol_select) + (size_t)capacity * sizeof(select_case);
+  return sizeof(xiol_select) + (size_t)capacity * sizeof(xiol_select_case);
 }
 
 /* The first idle record, with room for `count` cases; it stays in the list. No garbage is
@@ -193,11 +178,13 @@ static void check_task(lua_State *L, const xiol_task *self, int index) {
 }
 
 /* Fills in the case at `index`, or raises. */
-static void read_case(lua_State *L, xiol_task *self, select_case *one, int index) {
+static void read_case(lua_State *L, xiol_task *self, xiol_select_case *one, int index) {
   const xiol_kind *kind = kind_at(L, index);
   void *object = lua_touserdata(L, index);
   one->kind = kind;
   one->object = object;
+  one->shared = NULL;
+  one->watcher = NULL;
   if (XIO_LIKELY(kind == &xiol_kind_receiver || kind == &xiol_kind_sender)) {
     if (!((xiol_channel_end *)object)->open) {
       xiol_channel_check_misuse(L, self->runtime->state, index, function);
@@ -206,7 +193,8 @@ static void read_case(lua_State *L, xiol_task *self, select_case *one, int index
     check_task(L, self, index);
   } else if (kind != &xiol_kind_event && kind != &xiol_kind_future &&
              kind != &xiol_kind_after && kind != &xiol_kind_fd) {
-    refuse_case(L, index);
+    one->shared = xiol_shared_case_of(kind);
+    if (one->shared == NULL) refuse_case(L, index);
   }
 }
 
@@ -217,8 +205,9 @@ static xiol_select *read_cases(lua_State *L, xiol_task *self, int count) {
   select->count = count;
   select->limit_ns = XIO_NEVER;
   select->has_fds = false;
+  select->has_shared = false;
   for (int i = 0; i < count; i++) {
-    select_case *one = &select->cases[i];
+    xiol_select_case *one = &select->cases[i];
     read_case(L, self, one, i + 1);
     one->waiter.tag = TAG_RECEIVER;
     if (one->kind == &xiol_kind_receiver) continue;
@@ -231,6 +220,8 @@ static xiol_select *read_cases(lua_State *L, xiol_task *self, int count) {
       one->waiter.tag = (uint32_t)lua_tointeger(L, (int)++value);
       xiol_fd_check_free(L, self, i + 1, (xio_fd_side)one->waiter.tag, function);
       select->has_fds = true;
+    } else if (one->shared != NULL) {
+      select->has_shared = true;
     }
   }
   return select;
@@ -238,7 +229,7 @@ static xiol_select *read_cases(lua_State *L, xiol_task *self, int count) {
 
 /* Lets the case take effect if it need not wait for that: XIO_EAGAIN if it has to. An
  * item that was received is pushed. */
-static int try_case(lua_State *L, const select_case *one, int index) {
+static int try_case(lua_State *L, const xiol_select_case *one, int index) {
   const xiol_channel_end *end = one->object;
   if (XIO_LIKELY(one->kind == &xiol_kind_receiver)) {
     return end->open ? xiol_channel_receive(L, end->channel, index) : XIO_ECLOSED;
@@ -257,6 +248,8 @@ static int try_case(lua_State *L, const select_case *one, int index) {
     ready = ((const xiol_future *)one->object)->event.is_set;
   } else if (one->kind == &xiol_kind_task) {
     ready = ((const xiol_task_handle *)one->object)->outcome != XIO_OUTCOME_NONE;
+  } else if (one->shared != NULL) {
+    return xiol_select_try_shared(L, one, index);
   }
   return ready ? XIO_OK : XIO_EAGAIN;
 }
@@ -274,7 +267,7 @@ static int try_cases(lua_State *L, const xiol_select *select, int *status) {
  * made on the way, in the marks of the entries. */
 static int try_shuffled(lua_State *L, xiol_select *select, xio_random *random,
                         int *status) {
-  select_case *cases = select->cases;
+  xiol_select_case *cases = select->cases;
   uint32_t count = (uint32_t)select->count;
   for (uint32_t i = 0; i < count; i++) cases[i].waiter.mark = i;
   for (uint32_t i = 0; i < count; i++) {
@@ -291,7 +284,7 @@ static int try_shuffled(lua_State *L, xiol_select *select, xio_random *random,
 
 static void withdraw_fds(xiol_select *select) {
   for (int i = 0; i < select->count; i++) {
-    select_case *one = &select->cases[i];
+    xiol_select_case *one = &select->cases[i];
     xio_fd *fd = one->kind == &xiol_kind_fd ? xiol_fd_core(one->object) : NULL;
     if (fd != NULL) xio_fd_withdraw(fd, (xio_fd_side)one->waiter.tag, &one->waiter);
   }
@@ -302,6 +295,7 @@ static void withdraw(xiol_select *select) {
     xio_list_remove(&select->cases[i].waiter.link);
   }
   if (XIO_UNLIKELY(select->has_fds)) withdraw_fds(select);
+  if (XIO_UNLIKELY(select->has_shared)) xiol_select_withdraw_shared(select);
   release(select);
 }
 
@@ -309,7 +303,7 @@ static void withdraw(xiol_select *select) {
  * which of a descriptor is the side. */
 static void settle_select(xio_wait *wait) {
   xiol_select *select = wait->source;
-  select_case *won = XIO_CONTAINER_OF(wait->won, select_case, waiter);
+  xiol_select_case *won = XIO_CONTAINER_OF(wait->won, xiol_select_case, waiter);
   wait->self.tag = (uint32_t)(won - select->cases) + 1;
   wait->self.mark = won->waiter.tag;
   withdraw(select);
@@ -335,7 +329,7 @@ static const xio_wait_ops select_ops = {.verb = "select",
  * needs no second entry: that one would come first. */
 static void link_fds(xiol_select *select, xio_wait *wait) {
   for (int i = 0; wait->state == XIO_WAIT_PARKED && i < select->count; i++) {
-    select_case *one = &select->cases[i];
+    xiol_select_case *one = &select->cases[i];
     if (one->kind != &xiol_kind_fd) continue;
     xio_fd_side side = (xio_fd_side)one->waiter.tag;
     int status = xio_fd_await(xiol_fd_core(one->object), side, &one->waiter);
@@ -347,7 +341,7 @@ static void link_fds(xiol_select *select, xio_wait *wait) {
 }
 
 /* Queues the entry of a case that has to wait. */
-static void link_case(select_case *one, xio_wait *wait) {
+static void link_case(xiol_select_case *one, xio_wait *wait) {
   xio_waiter *waiter = &one->waiter;
   waiter->wait = wait;
   xio_list_init(&waiter->link);
@@ -384,9 +378,11 @@ static int find_limit(lua_State *L, int count) {
 /* Parks the task until one of the cases takes effect. */
 static void park(lua_State *L, xiol_task *task, xiol_select *select) {
   xio_wait *wait = &task->core.wait;
+  if (XIO_UNLIKELY(select->has_shared)) xiol_select_prepare_shared(L, task, select);
   if (select->limit_ns != XIO_NEVER) {
     int64_t at = xio_clock_after(wait->queue->clock, select->limit_ns);
     if (xio_wait_limit(wait, at, XIO_ETIMEDOUT) != XIO_OK) {
+      xiol_select_withdraw_shared(select);
       xiol_raise_memory(L);
     }
   }
@@ -396,6 +392,7 @@ static void park(lua_State *L, xiol_task *task, xiol_select *select) {
   xio_wait_park(wait, &select_ops, select);
   for (int i = 0; i < select->count; i++) link_case(&select->cases[i], wait);
   if (XIO_UNLIKELY(select->has_fds)) link_fds(select, wait);
+  if (XIO_UNLIKELY(select->has_shared)) xiol_select_link_shared(select, wait);
 }
 
 /* -- results ----------------------------------------------------------------------- */
@@ -423,11 +420,17 @@ static int deliver(lua_State *L, xiol_state *state, const xio_wait *wait, int nu
     } else if (kind == &xiol_kind_fd) {
       xio_fd_side side = (xio_fd_side)wait->self.mark;
       values = xiol_fd_push_ready(L, state, number, side, status);
+    } else if (xiol_shared_case_of(kind) != NULL) {
+      values = xiol_shared_case_of(kind)->deliver(L, state, number, NULL, status);
     }
   }
   lua_pushinteger(L, number);
   lua_insert(L, -1 - values);
   return values + 1;
+}
+
+static bool is_shared(lua_State *L, int index) {
+  return xiol_shared_case_of(*(const xiol_kind **)lua_touserdata(L, index)) != NULL;
 }
 
 /* The context is the number of cases where one was waited for, and otherwise tells
@@ -446,6 +449,12 @@ static int finish_select(lua_State *L, int status, lua_KContext context) {
     return 1;
   }
   int number = (int)wait->self.tag;
+  if (is_shared(L, number)) {
+    int values = xiol_select_deliver_shared(L, state, wait, number, status);
+    lua_pushinteger(L, number);
+    lua_insert(L, -1 - values);
+    return values + 1;
+  }
   bool item = status == XIO_OK && xiol_test(L, number, &xiol_kind_receiver) != NULL;
   return deliver(L, state, wait, number, status, item ? 1 : 0);
 }
@@ -460,10 +469,12 @@ static int try_all(lua_State *L, xiol_task *task, xiol_select *select, int *stat
                    : try_shuffled(L, select, &queue->random, status);
   *values = 0;
   if (number == 0) return 0;
-  const select_case *one = &select->cases[number - 1];
+  const xiol_select_case *one = &select->cases[number - 1];
   task->core.wait.self.mark = one->waiter.tag;
   if (*status != XIO_OK) return number;
-  if (one->kind == &xiol_kind_receiver) {
+  if (one->shared != NULL) {
+    *values = one->kind == &xiol_class_thread_receiver.kind ? 1 : 0;
+  } else if (one->kind == &xiol_kind_receiver) {
     *values = xiol_channel_push_missed(L, ((xiol_channel_end *)one->object)->channel);
   }
   return number;

@@ -15,6 +15,19 @@ typedef struct xiol_shared_box {
   void *core; /* with a reference; NULL: it could not be made */
 } xiol_shared_box;
 
+/* What makes objects of a class cases of xio.select. */
+typedef struct xiol_shared_case {
+  xio_shared *(*shared)(void *core);
+
+  /* Lets the case take effect; `*item` is what came of it. XIO_EAGAIN: it has to wait,
+   * and `watcher` (NULL: none) watches. */
+  int (*attempt)(void *core, xio_item **item, xio_shared_wait *watcher,
+                 void (*on_ready)(xio_shared_wait *watcher), const xio_loop *here);
+
+  /* Pushes what it returns that took effect so; the box is at `index`. How many. */
+  int (*deliver)(lua_State *L, xiol_state *state, int index, xio_item *item, int status);
+} xiol_shared_case;
+
 /* A kind of box. `shareable` names the kind, and has xiol_shared_share. */
 typedef struct xiol_shared_class {
   xiol_kind kind;
@@ -23,6 +36,7 @@ typedef struct xiol_shared_class {
   size_t size; /* of the box, which begins with an xiol_shared_box */
   int user_values;
   void (*collect)(xiol_shared_box *box); /* before it is collected, or NULL */
+  const xiol_shared_case *selects;       /* NULL: they are no cases of xio.select */
   void (*expose)(void *core);
   void (*ref)(void *core);
   void (*unref)(void *core, const xio_loop *here);
@@ -53,6 +67,9 @@ void xiol_shared_push(lua_State *L, xiol_state *state, const xiol_shared_class *
 /* The object of the box at `index`, or raises. */
 void *xiol_shared_check(lua_State *L, int index, const xiol_shared_class *class,
                         const char *function);
+
+/* How boxes of `kind` are cases of xio.select; NULL: they are not. */
+const xiol_shared_case *xiol_shared_case_of(const xiol_kind *kind);
 
 /* The loop in one of whose tasks the caller may be, or NULL. */
 static inline xio_loop *xiol_loop_here(const xiol_state *state) {

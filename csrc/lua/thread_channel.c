@@ -27,6 +27,7 @@ typedef struct end_box {
 /* -- boxes --------------------------------------------------------------------------- */
 
 static const xiol_shared_class class_sender;
+static const xiol_shared_case receiver_case;
 
 static void expose_end(void *core) {
   xio_shared_expose(xio_thread_end_shared(core));
@@ -86,6 +87,7 @@ const xiol_shared_class xiol_class_thread_receiver = {
     .size = sizeof(end_box),
     .user_values = END_USER_VALUES,
     .collect = collect_end,
+    .selects = &receiver_case,
     .expose = expose_end,
     .ref = ref_end,
     .unref = unref_end_here};
@@ -114,11 +116,11 @@ static bool in_task(const xiol_state *state) {
   return state->runtime != NULL && state->runtime->loop->queue.running != NULL;
 }
 
-/* Raises where the running task itself has closed the end at 1. */
-static void check_misuse(lua_State *L, xiol_state *state, const xio_thread_end *end,
-                         const char *function) {
+/* Raises where the running task itself has closed the end at `index`. */
+static void check_misuse(lua_State *L, xiol_state *state, int index,
+                         const xio_thread_end *end, const char *function) {
   if (!in_task(state)) return;
-  lua_getiuservalue(L, 1, END_CLOSER);
+  lua_getiuservalue(L, index, END_CLOSER);
   xiol_push_task(L, xiol_task_of(state->runtime->loop->queue.running));
   if (lua_rawequal(L, -1, -2)) {
     xiol_fail(L, "%s: this task has closed the %s itself", function,
@@ -139,7 +141,7 @@ static int push_late(lua_State *L, xiol_state *state, xio_thread_end *end,
       xio_thread_end_count_dropped(end);
       lua_pushboolean(L, 1);
       return 1;
-    default: check_misuse(L, state, end, function); return push_closed(L);
+    default: check_misuse(L, state, 1, end, function); return push_closed(L);
   }
 }
 
@@ -150,24 +152,46 @@ static int push_sent(lua_State *L, xiol_state *state, xio_thread_end *end, int s
   return 1;
 }
 
-/* What a receive returns that ended with `status`, with `item` if that is XIO_OK. */
-static int push_received(lua_State *L, xiol_state *state, xio_thread_end *end,
-                         xio_item *item, int status, const char *function) {
+/* What a receive by the end at `index` returns that ended with `status`, with `item` if
+ * that is XIO_OK. */
+static int push_received(lua_State *L, xiol_state *state, int index, xio_item *item,
+                         int status, const char *function) {
   if (XIO_LIKELY(status == XIO_OK)) {
     return xiol_take_message(L, state, XIO_CONTAINER_OF(item, xiol_message, item));
   }
+  xio_thread_end *end = ((const xiol_shared_box *)lua_touserdata(L, index))->core;
   const xio_item *failure = status == XIO_EOF ? xio_thread_end_failure(end) : NULL;
   if (failure != NULL) {
     xiol_copy_in(L, state, XIO_CONTAINER_OF(failure, const xiol_message, item));
     return xiol_rethrow(L, state);
   }
-  if (status == XIO_ECLOSED) check_misuse(L, state, end, function);
+  if (status == XIO_ECLOSED) check_misuse(L, state, index, end, function);
   return push_closed(L);
 }
 
 static void free_item(xio_item *item) {
   xiol_message_free(XIO_CONTAINER_OF(item, xiol_message, item));
 }
+
+/* As a case of xio.select. */
+static int attempt_recv(void *core, xio_item **item, xio_shared_wait *watcher,
+                        void (*on_ready)(xio_shared_wait *watcher),
+                        const xio_loop *here) {
+  if (watcher == NULL) return xio_thread_try_recv(core, item, here);
+  return xio_thread_watch_recv(core, item, watcher, on_ready, here);
+}
+
+static int deliver_recv(lua_State *L, xiol_state *state, int index, xio_item *item,
+                        int status) {
+  return push_received(L, state, index, item, status, "xio.select");
+}
+
+static xio_shared *shared_of_end(void *core) {
+  return xio_thread_end_shared(core);
+}
+
+static const xiol_shared_case receiver_case = {
+    .shared = shared_of_end, .attempt = attempt_recv, .deliver = deliver_recv};
 
 /* -- sending ------------------------------------------------------------------------- */
 
@@ -259,7 +283,7 @@ static int finish_recv(lua_State *L, int status, lua_KContext context) {
   xio_item *item = context == PARKED ? xio_shared_take(&task->core.wait) : NULL;
   xiol_check_cancelled(L, state, task, status);
   if (context != PARKED && status == XIO_OK) return 1; /* it was received before */
-  return push_received(L, state, check_receiver(L, recv_name), item, status, recv_name);
+  return push_received(L, state, 1, item, status, recv_name);
 }
 
 static int recv_outside(lua_State *L, xiol_state *state, xio_thread_end *end) {
@@ -272,7 +296,7 @@ static int recv_outside(lua_State *L, xiol_state *state, xio_thread_end *end) {
     xiol_shared_enter(L, state, xio_thread_end_shared(end), &blocker, recv_name);
   }
   xiol_check_interrupted(L, state, status, recv_name);
-  return push_received(L, state, end, item, status, recv_name);
+  return push_received(L, state, 1, item, status, recv_name);
 }
 
 /* recv(): the next item; or nil, "closed". Also what a generic for calls. */
@@ -293,11 +317,11 @@ static int receiver_recv(lua_State *L) {
   }
   int count = 0;
   if (status == XIO_OK) {
-    count = push_received(L, state, end, item, status, recv_name);
+    count = push_received(L, state, 1, item, status, recv_name);
   }
   if (!xiol_sync_done(task, status)) return xiol_yield(L, NOT_PARKED, finish_recv);
   if (status == XIO_OK) return count;
-  return push_received(L, state, end, NULL, status, recv_name);
+  return push_received(L, state, 1, NULL, status, recv_name);
 }
 
 /* try_recv(): the next item; or nil, "empty"; or nil, "closed". */
@@ -307,7 +331,7 @@ static int receiver_try_recv(lua_State *L) {
   xio_thread_end *end = check_receiver(L, function);
   xio_item *item = NULL;
   int status = xio_thread_try_recv(end, &item, xiol_loop_here(state));
-  if (status != XIO_EAGAIN) return push_received(L, state, end, item, status, function);
+  if (status != XIO_EAGAIN) return push_received(L, state, 1, item, status, function);
   lua_pushnil(L);
   lua_pushliteral(L, "empty");
   return 2;
@@ -334,7 +358,7 @@ static int receiver_drain(lua_State *L) {
   xio_thread_end *end = check_receiver(L, function);
   uint32_t count = check_count(L, 2, XIO_THREAD_CHANNEL_UNBOUNDED, function);
   if (!xio_thread_end_open(end)) {
-    check_misuse(L, state, end, function);
+    check_misuse(L, state, 1, end, function);
     return push_closed(L);
   }
   lua_settop(L, 1);
@@ -399,7 +423,7 @@ static int end_clone(lua_State *L) {
   int status = xio_thread_end_clone(end, &clone);
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status != XIO_OK) {
-    check_misuse(L, state, end, function);
+    check_misuse(L, state, 1, end, function);
     return push_closed(L);
   }
   xiol_shared_fill(L, state, box, clone);
