@@ -89,7 +89,8 @@ bool xiol_shared_exposed(xio_shared *shared);
 /* What this thread blocks with where it has no loop; raises when memory is out. */
 xio_blocker *xiol_blocker(lua_State *L, xiol_state *state);
 
-/* A call of a thread without loop ended with `status`: raises where it was interrupted. */
+/* A call of a thread without loop has ended with `status`: raises where it was
+ * interrupted. */
 void xiol_check_interrupted(lua_State *L, xiol_state *state, int status,
                             const char *function);
 
@@ -120,10 +121,6 @@ extern const luaL_Reg xiol_shared_functions[];
 void xiol_open_shared(lua_State *L, xiol_state *state);
 
 void xiol_open_reply(lua_State *L, xiol_state *state);
-void xiol_open_close_scope(lua_State *L, xiol_state *state);
-void xiol_open_tracker(lua_State *L, xiol_state *state);
-void xiol_open_scope_group(lua_State *L, xiol_state *state);
 void xiol_open_thread_channel(lua_State *L, xiol_state *state);
-void xiol_open_portal(lua_State *L, xiol_state *state);
 
 #endif
