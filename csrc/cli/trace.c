@@ -262,11 +262,12 @@ static void on_woken(xio_tracer *tracer, const xio_task *by, const xio_task *tas
 static void put_mark(const char *name, const xio_scope *scope, uint64_t track,
                      double us) {
   static const char *const kinds[] = {"scope", "task", "group"};
-  const xio_task *host = scope->host != NULL ? xio_task_of(scope->host) : NULL;
+  xio_wait *wait = xio_scope_host(scope);
+  const xio_task *host = wait != NULL ? xio_task_of(wait) : NULL;
   const char *kind = "scope";
   if (scope->kind == XIO_SCOPE_TASK) kind = kinds[1];
   if (scope->kind == XIO_SCOPE_GROUP) kind = host != NULL ? kinds[2] : "run";
-  put_event('i', scope->queue, track, us);
+  put_event('i', xio_scope_queue(scope), track, us);
   put_field("name", name);
   (void)fprintf(
       trace.file,
@@ -279,12 +280,14 @@ static void put_mark(const char *name, const xio_scope *scope, uint64_t track,
 static void on_cancelled(xio_tracer *tracer, const xio_scope *scope) {
   (void)tracer;
   if (trace.file == NULL) return;
-  meet(scope->queue);
+  xio_runqueue *queue = xio_scope_queue(scope);
+  meet(queue);
   double us = now_us();
-  uint64_t by = track_of_running(scope->queue);
+  uint64_t by = track_of_running(queue);
   put_mark("cancel", scope, by, us);
-  if (scope->host == NULL) return;
-  uint64_t host = xio_task_of(scope->host)->id;
+  xio_wait *wait = xio_scope_host(scope);
+  if (wait == NULL) return;
+  uint64_t host = xio_task_of(wait)->id;
   if (host != by) put_mark("cancelled", scope, host, us);
 }
 

@@ -69,13 +69,34 @@ static bool check_timer(checker *check, const xio_timer *timer) {
   return true;
 }
 
-/* The children name their parent; the host of a scope has at most one scope entered
+/* What a task has entered leads from its innermost scope to its own. */
+static bool check_inner(checker *check, const xio_scope *own) {
+  const xio_wait *host = xio_scope_host(own);
+  const xio_scope *inner = host->scope;
+  EXPECT(inner != NULL, "scope: nothing is the innermost of a task");
+  uint32_t depth = inner->depth;
+  for (; inner != own; inner = inner->parent) {
+    EXPECT(depth-- != 0 && inner->parent != NULL,
+           "scope: a child does not name its parent");
+    EXPECT(xio_scope_host(inner) == host, "scope: entered inside another task's");
+    if (inner->parent == own) {
+      EXPECT(inner->depth == 1, "scope: wrong depth");
+      EXPECT(inner->sibling.next == &inner->sibling &&
+                 inner->sibling.prev == &inner->sibling,
+             "list: links do not match");
+    }
+  }
+  return true;
+}
+
+/* The children of a region name their parent; the host has at most one scope entered
  * inside it, and none inside its innermost. */
 static bool check_children(checker *check, const xio_scope *scope) {
   uint32_t count = 0;
   uint32_t entered = 0;
-  if (!check_ring(check, &scope->children, &count)) return false;
-  for (const xio_list *node = scope->children.next; node != &scope->children;
+  const xio_region *region = xio_region_of(scope);
+  if (!check_ring(check, &region->children, &count)) return false;
+  for (const xio_list *node = region->children.next; node != &region->children;
        node = node->next) {
     const xio_scope *child = scope_at(node);
     EXPECT(child->parent == scope, "scope: a child does not name its parent");
@@ -83,12 +104,13 @@ static bool check_children(checker *check, const xio_scope *scope) {
       EXPECT(scope->kind == XIO_SCOPE_GROUP, "scope: a task's own is not in a group's");
       EXPECT(child->depth == 0, "scope: a task's own has a depth");
     } else {
-      EXPECT(child->host == scope->host, "scope: entered inside another task's");
+      EXPECT(xio_scope_host(child) == region->host,
+             "scope: entered inside another task's");
       EXPECT(child->depth == (uint16_t)(scope->depth + 1), "scope: wrong depth");
       entered++;
     }
   }
-  bool is_innermost = scope->host == NULL || scope->host->scope == scope;
+  bool is_innermost = region->host == NULL || region->host->scope == scope;
   EXPECT(entered == (is_innermost ? 0 : 1),
          "scope: the innermost of a task has a child entered by it");
   return true;
@@ -97,37 +119,40 @@ static bool check_children(checker *check, const xio_scope *scope) {
 /* The timer of an entered scope: its deadline, while it is not cancelled; or its
  * grace. */
 static bool check_scope_timer(checker *check, const xio_scope *scope) {
-  if (!check_timer(check, &scope->timer)) return false;
-  bool armed = xio_timer_armed(&scope->timer);
+  const xio_region *region = xio_region_of(scope);
+  if (!check_timer(check, &region->timer)) return false;
+  bool armed = xio_timer_armed(&region->timer);
   if (scope->source != XIO_SOURCE_NONE) {
     EXPECT(!armed, "scope: cancelled, but its timer is armed");
     return true;
   }
-  if (scope->grace_ns != 0) {
-    EXPECT(armed || scope->timer.reserved, "scope: no timer is kept for its grace");
+  if (region->grace_ns != 0) {
+    EXPECT(armed || region->timer.reserved, "scope: no timer is kept for its grace");
     EXPECT(
         armed || scope->effective || scope->parent == NULL || !scope->parent->effective,
         "scope: cancelled around its shield, but its grace has not begun");
     return true;
   }
-  EXPECT(!scope->timer.reserved, "scope: a timer is reserved without grace");
-  EXPECT(armed == (scope->deadline_at != XIO_NEVER),
+  EXPECT(!region->timer.reserved, "scope: a timer is reserved without grace");
+  EXPECT(armed == (region->deadline_at != XIO_NEVER),
          "scope: the deadline and its timer differ");
-  EXPECT(!armed || check->loop->clock.timers.entries[scope->timer.item.index].key ==
-                       scope->deadline_at,
+  EXPECT(!armed || check->loop->clock.timers.entries[region->timer.item.index].key ==
+                       region->deadline_at,
          "scope: the timer is set to another time than the deadline");
   return true;
 }
 
 static bool check_scope(checker *check, const xio_scope *scope) {
   EXPECT(scope->entered && !scope->left, "scope: in the tree without being entered");
-  EXPECT(scope->queue == &check->loop->queue, "scope: in the tree of another loop");
-  EXPECT((scope->host == NULL) == (scope == &check->loop->root.scope),
+  EXPECT(xio_scope_queue(scope) == &check->loop->queue,
+         "scope: in the tree of another loop");
+  EXPECT((xio_scope_host(scope) == NULL) == (scope == &check->loop->root.scope),
          "scope: only the root has no host");
   bool outer = scope->parent != NULL && scope->parent->effective;
   bool shielded = scope->shield && !check->loop->queue.shields_lifted;
   EXPECT(scope->effective == (scope->source != XIO_SOURCE_NONE || (outer && !shielded)),
          "scope: effective is out of date");
+  if (scope->kind == XIO_SCOPE_TASK) return check_inner(check, scope);
   return check_children(check, scope) && check_scope_timer(check, scope);
 }
 
@@ -140,7 +165,7 @@ static bool check_failed(checker *check, const xio_group *group) {
     const xio_task *task = xio_task_of_own(scope_at(node));
     EXPECT(task->state == XIO_TASK_ENDED && task->outcome == XIO_OUTCOME_FAILED,
            "group: one listed as failed has not");
-    EXPECT(task->group == group, "group: lists the failure of another group");
+    EXPECT(xio_task_group(task) == group, "group: lists the failure of another group");
   }
   EXPECT(count <= group->failures, "group: more failures listed than counted");
   EXPECT(group->failures == 0 || group->scope.source != XIO_SOURCE_NONE,
@@ -155,7 +180,7 @@ static bool check_children_of_group(checker *check, const xio_group *group) {
   uint32_t held = 0;
   uint32_t listed = 0;
   for (const xio_task *task = NULL; (task = xio_group_next_child(group, task)) != NULL;) {
-    EXPECT(task->group == group, "group: a child names another group");
+    EXPECT(xio_task_group(task) == group, "group: a child names another group");
     live++;
     if (task->daemon) daemons++;
     if (task->state == XIO_TASK_HELD) held++;
@@ -182,7 +207,7 @@ static bool check_group(checker *check, const xio_group *group) {
     EXPECT(group->state == XIO_GROUP_JOINING, "group: the root is not joining");
     return true;
   }
-  EXPECT(group->host != NULL && &group->host->wait == group->scope.host,
+  EXPECT(group->host != NULL && &group->host->wait == group->region.host,
          "group: its host has not entered its scope");
   EXPECT((group->state == XIO_GROUP_JOINING) == (group->joiner != NULL),
          "group: its host does not wait for its end");
@@ -218,7 +243,7 @@ static bool check_wait(checker *check, const xio_task *task) {
   const xio_wait *wait = &task->wait;
   EXPECT(wait->queue == &check->loop->queue && wait->self.wait == wait,
          "wait: of another loop or task");
-  EXPECT(wait->scope != NULL && wait->scope->host == wait,
+  EXPECT(wait->scope != NULL && xio_scope_host(wait->scope) == wait,
          "wait: its innermost scope is not its task's");
   if (!check_timer(check, &wait->timer)) return false;
   if (wait->state == XIO_WAIT_PARKED) {
@@ -240,9 +265,7 @@ static bool check_wait(checker *check, const xio_task *task) {
 /* A task is held, ready, parked, or the one that runs. */
 static bool check_task(checker *check, const xio_task *task) {
   check->tasks++;
-  EXPECT(&task->wait == task->own.host, "task: its own scope has another host");
   EXPECT(task->outcome == XIO_OUTCOME_NONE, "task: lives, but has an outcome");
-  EXPECT(&task->group->scope == task->own.parent, "task: not in its group's scope");
   if (!check_wait(check, task) || !check_joiners(check, task)) return false;
   if (task->state == XIO_TASK_HELD) {
     EXPECT(task->wait.state == XIO_WAIT_IDLE && !xio_list_empty(&task->wait.self.link),
@@ -253,7 +276,7 @@ static bool check_task(checker *check, const xio_task *task) {
            "task: neither ready nor running nor parked");
   }
   EXPECT(xio_lock_held_valid(task), "lock: those of a task and their owner differ");
-  xio_task *awaited = xio_task_awaited(xio_task_of(task->own.host));
+  xio_task *awaited = xio_task_awaited(xio_task_of(xio_scope_host(&task->own)));
   EXPECT(awaited == NULL || awaited->state != XIO_TASK_ENDED,
          "task: parked until the end of one that has ended");
   if (awaited != NULL) check->joining++;

@@ -15,7 +15,7 @@ static const xio_wait_ops group_join_ops = {.verb = "group", .abort = abort_join
 
 void xio_group_init(xio_group *group, xio_runqueue *queue) {
   *group = (xio_group){.queue = queue};
-  xio_scope_init(&group->scope, XIO_SCOPE_GROUP);
+  xio_region_init(&group->region, XIO_SCOPE_GROUP);
   xio_list_init(&group->failed);
   xio_list_init(&group->held);
 }
@@ -50,9 +50,8 @@ static void cancel_daemons(xio_group *group) {
 
 void xio_group_spawn(xio_group *group, xio_task *task, xio_spawn_opts opts) {
   XIO_ASSERT(group->state != XIO_GROUP_ENDED);
-  task->group = group;
   task->daemon = opts.daemon;
-  xio_scope_attach(&task->own, &group->scope, &task->wait);
+  xio_scope_attach(&task->own, &group->scope);
   group->live++;
   if (opts.daemon) group->daemons++;
   if (XIO_UNLIKELY(group->queue->tracer != NULL)) xio_trace_spawned(task);
@@ -89,7 +88,7 @@ static void after_child(xio_group *group, bool was_daemon) {
 }
 
 void xio_group_child_ended(xio_task *task, xio_outcome outcome) {
-  xio_group *group = task->group;
+  xio_group *group = xio_task_group(task);
   XIO_ASSERT(task->state == XIO_TASK_LIVE && task->wait.state == XIO_WAIT_IDLE);
   XIO_ASSERT(task->wait.scope == &task->own);
   if (outcome == XIO_OUTCOME_CANCELLED && group->scope.effective) group->cut_short = true;
@@ -152,7 +151,7 @@ xio_task *xio_group_take_failed(xio_group *group) {
 }
 
 xio_task *xio_group_next_child(const xio_group *group, const xio_task *task) {
-  const xio_list *head = &group->scope.children;
+  const xio_list *head = &group->region.children;
   const xio_list *node = task != NULL ? task->own.sibling.next : head->next;
   for (; node != head; node = node->next) {
     xio_scope *scope = XIO_CONTAINER_OF(node, xio_scope, sibling);

@@ -23,7 +23,10 @@ typedef enum xio_group_state {
 } xio_group_state;
 
 struct xio_group {
-  xio_scope scope;
+  union { /* the same */
+    xio_scope scope;
+    xio_region region;
+  };
   xio_runqueue *queue;
   xio_task *host;    /* NULL: a root */
   xio_wait *joiner;  /* of the host while it waits for the end */
@@ -80,6 +83,11 @@ xio_task *xio_group_take_failed(xio_group *group);
 
 /* The child after `task` (NULL: the first), in order of spawning; NULL at the end. */
 xio_task *xio_group_next_child(const xio_group *group, const xio_task *task);
+
+/* The group of `task`, in which it is or was. */
+static inline xio_group *xio_task_group(const xio_task *task) {
+  return XIO_CONTAINER_OF(task->own.parent, xio_group, scope);
+}
 
 /* The task that embeds the own scope `scope`. */
 static inline xio_task *xio_task_of_own(xio_scope *scope) {

@@ -328,7 +328,7 @@ static void abandon_task(xio_loop *loop, xio_task *task) {
   task->wait.scope = NULL;
   task->state = XIO_TASK_ENDED;
   task->outcome = XIO_OUTCOME_CANCELLED;
-  task->group->live--;
+  xio_task_group(task)->live--;
   xio_scope_detach(&task->own);
   task->ops->abandon(task);
 }
@@ -338,11 +338,19 @@ static void abandon_scope(xio_scope *scope) {
   if (scope->kind == XIO_SCOPE_GROUP) {
     abandon_failed(XIO_CONTAINER_OF(scope, xio_group, scope));
   }
-  xio_wait *host = scope->host;
+  xio_wait *host = xio_region_of(scope)->host;
   host->scope = scope->parent;
   xio_scope_detach(scope);
   const xio_task_ops *ops = xio_task_of(host)->ops;
   if (ops->abandon_scope != NULL) ops->abandon_scope(scope);
+}
+
+/* The scope inside `scope` that was entered, or spawned, last; or NULL. */
+static xio_scope *last_child(const xio_scope *scope) {
+  if (scope->kind == XIO_SCOPE_TASK) return xio_scope_inner(scope);
+  const xio_list *children = &xio_region_of(scope)->children;
+  if (xio_list_empty(children)) return NULL;
+  return XIO_CONTAINER_OF(children->prev, xio_scope, sibling);
 }
 
 /* Takes the tree below the root apart, children first: a group's host outlives them. */
@@ -350,9 +358,7 @@ static void abandon_tasks(xio_loop *loop) {
   xio_scope *root = &loop->root.scope;
   xio_scope *scope = root;
   for (;;) {
-    while (!xio_list_empty(&scope->children)) {
-      scope = XIO_CONTAINER_OF(scope->children.prev, xio_scope, sibling);
-    }
+    for (xio_scope *inner; (inner = last_child(scope)) != NULL;) scope = inner;
     if (scope == root) break;
     xio_scope *parent = scope->parent;
     if (scope->kind == XIO_SCOPE_TASK) {

@@ -7,6 +7,10 @@
  * anything, so that a checkpoint is one load. When it becomes true, the wait of the task
  * whose innermost scope this is, is aborted in the same step.
  *
+ * There are many tasks, and their own scopes are small: a deadline, a shield and a list
+ * of children have only the others, which are regions. A scope is a region unless its
+ * kind is XIO_SCOPE_TASK.
+ *
  * Owner: who embeds it (a task, a group) or allocated it (the binding). A scope is
  * entered at most once, by one task, and left by it in reverse order. A deadline acts
  * only while the scope is entered. Invariants (check.c): effective = cancelled or (parent
@@ -39,32 +43,50 @@ struct xio_scope {
   uint8_t kind;   /* xio_scope_kind */
   uint8_t source; /* xio_source: not NONE means cancelled itself */
   bool effective;
-  bool shield;
-  bool entered;
-  bool left;         /* entered once and left again */
-  bool caught;       /* it caught the cancellation at its end; set by its owner */
-  xio_scope *parent; /* NULL: a root, or not entered */
-  xio_list children; /* scopes inside, through `sibling`, in order of entry */
-  xio_list sibling;
+  bool shield : 1;
+  bool entered : 1;
+  bool left : 1;     /* entered once and left again */
+  bool caught : 1;   /* it caught the cancellation at its end; set by its owner */
+  uint16_t depth;    /* scopes around it within its task */
+  int record;        /* the owner's number for what it keeps of a cancellation; 0: none */
+  int unwinding;     /* and of an error on its way to the end of this scope; 0: none */
+  xio_scope *parent; /* NULL: a root, or not entered; of a task's own it stays */
+  xio_list sibling;  /* in the list of a region; what is in a task's own is in none */
+};
+
+typedef struct xio_region {
+  xio_scope scope;
   xio_runqueue *queue; /* NULL until entered */
   xio_wait *host;      /* of the task that entered it; NULL for a root */
+  xio_list children;   /* scopes inside, through `sibling`, in order of entry */
   xio_timer timer;     /* the deadline, or the end of a shield with grace */
   int64_t deadline_at;
   int64_t grace_ns; /* how long the shield lasts after a cancellation; 0: until lifted */
-  uint16_t depth;   /* scopes around it within its task */
-  int record;       /* the owner's number for what it keeps of a cancellation; 0: none */
-  int unwinding;    /* and of an error on its way to the end of this scope; 0: none */
-};
+} xio_region;
 
-/* A fresh scope without deadline or shield. */
-void xio_scope_init(xio_scope *scope, xio_scope_kind kind);
+/* A task's own scope, not attached yet. */
+void xio_scope_init(xio_scope *scope);
+
+/* A fresh region without deadline or shield, of which `kind` is. */
+void xio_region_init(xio_region *region, xio_scope_kind kind);
+
+/* The region that `scope` is; it is not a task's own. */
+static inline xio_region *xio_region_of(const xio_scope *scope) {
+  XIO_CHECK(scope->kind != XIO_SCOPE_TASK);
+  return XIO_CONTAINER_OF(scope, xio_region, scope);
+}
+
+/* The wait of the task that is in `scope`; NULL: a root, or one that nobody is in. */
+xio_wait *xio_scope_host(const xio_scope *scope);
+
+/* The run queue of a scope that was entered. */
+xio_runqueue *xio_scope_queue(const xio_scope *scope);
 
 /* The same of a task's own scope that was detached, and was never shielded, which leaves
  * little to be done. */
 static inline void xio_scope_renew(xio_scope *scope) {
-  XIO_CHECK(xio_list_empty(&scope->children) && xio_list_empty(&scope->sibling));
-  XIO_CHECK(scope->record == 0 && scope->unwinding == 0 && !scope->shield);
-  XIO_CHECK(!xio_timer_armed(&scope->timer) && !scope->timer.reserved);
+  XIO_CHECK(xio_list_empty(&scope->sibling) && !scope->shield);
+  XIO_CHECK(scope->record == 0 && scope->unwinding == 0);
   scope->source = 0;
   scope->left = false;
   scope->caught = false;
@@ -81,8 +103,8 @@ int xio_scope_enter_at(xio_scope *scope, xio_wait *host, int64_t now_at) XIO_WAR
 /* Makes `scope` a root of its own, entered by nobody. */
 void xio_scope_enter_root(xio_scope *scope, xio_runqueue *queue);
 
-/* Makes the own scope of a new task a child of its group's. `host` waits for the task. */
-void xio_scope_attach(xio_scope *scope, xio_scope *parent, xio_wait *host);
+/* Makes the own scope of a new task a child of its group's. */
+void xio_scope_attach(xio_scope *own, xio_scope *parent);
 
 /* Leaves `scope`, the innermost of its task. XIO_EMISNEST: it is not the innermost, or
  * was not entered; nothing has changed. */
@@ -95,13 +117,15 @@ void xio_scope_detach(xio_scope *scope);
  * was the first; only the first source stands. */
 bool xio_scope_cancel(xio_scope *scope, xio_source source);
 
-/* Sets, moves or (XIO_NEVER) removes the deadline. XIO_ENOMEM: nothing has changed. */
+/* Sets, moves or (XIO_NEVER) removes the deadline of a region. XIO_ENOMEM: nothing has
+ * changed. */
 int xio_scope_set_deadline(xio_scope *scope, int64_t at) XIO_WARN_UNUSED;
 
-/* Raises or lifts the shield. Lifting delivers an outer cancellation at once. */
+/* Raises or lifts the shield of a region. Lifting delivers an outer cancellation at
+ * once. */
 void xio_scope_set_shield(xio_scope *scope, bool shield);
 
-/* Lets the shield of a scope that is not yet entered end `grace_ns` after its entry, or
+/* Lets the shield of a region that is not yet entered end `grace_ns` after its entry, or
  * after the outer cancellation if that comes later. It then has no deadline of its
  * own. */
 void xio_scope_set_grace(xio_scope *scope, int64_t grace_ns);
@@ -115,7 +139,9 @@ int64_t xio_scope_effective_deadline(const xio_scope *scope);
 
 /* Whether the shield of `scope` protects now. */
 static inline bool xio_scope_shielded(const xio_scope *scope) {
-  return scope->shield && !(scope->queue != NULL && scope->queue->shields_lifted);
+  if (!scope->shield) return false;
+  const xio_runqueue *queue = xio_region_of(scope)->queue;
+  return queue == NULL || !queue->shields_lifted;
 }
 
 /* Whether the scopes around `scope` are effectively cancelled, seen through its
@@ -127,6 +153,9 @@ static inline bool xio_scope_outer_effective(const xio_scope *scope) {
 /* The nearest scope, from `scope` outwards, that was cancelled itself and so makes
  * `scope` effective; NULL when `scope` is not effective. */
 xio_scope *xio_scope_origin(xio_scope *scope);
+
+/* The outermost scope that its task entered within its own scope, or NULL. */
+xio_scope *xio_scope_inner(const xio_scope *own);
 
 /* The next scope of the tree below `top` in preorder, after `scope`; NULL at the end.
  * With `descend` false the children of `scope` are passed over. */

@@ -3,9 +3,8 @@
 
 void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops) {
   xio_wait_init(&task->wait, queue);
-  xio_scope_init(&task->own, XIO_SCOPE_TASK);
+  xio_scope_init(&task->own);
   xio_list_init(&task->joiners);
-  task->group = NULL;
   task->ops = ops;
   task->starter = NULL;
   task->locks = NULL;

@@ -44,8 +44,8 @@ typedef enum xio_outcome {
 struct xio_task {
   xio_wait wait;
   const xio_task_ops *ops;
-  xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed */
-  xio_group *group;
+  xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed, and
+                    `parent` is its group's also after its end */
   xio_list joiners;  /* waiters for its end */
   xio_wait *starter; /* of the task that waits in start() for it; NULL otherwise */
   xio_lock *locks;   /* one of those that it owns (lock.h); NULL: none */

@@ -21,7 +21,8 @@ void xio_trace_woken(xio_wait *wait) {
 }
 
 void xio_trace_cancelled(const xio_scope *scope) {
-  scope->queue->tracer->ops->cancelled(scope->queue->tracer, scope);
+  xio_tracer *tracer = xio_scope_queue(scope)->tracer;
+  tracer->ops->cancelled(tracer, scope);
 }
 
 void xio_trace_resume(xio_task *task) {

@@ -47,7 +47,7 @@ static void set_wait(lua_State *L, xiol_task *task) {
 static void add_task(lua_State *L, xiol_state *state, xiol_task *task) {
   lua_createtable(L, 0, 10);
   set_integer(L, "id", (lua_Integer)task->core.id);
-  xio_task *host = task->core.group->host;
+  xio_task *host = xio_task_group(&task->core)->host;
   if (host != NULL) set_integer(L, "parent", (lua_Integer)host->id);
   xiol_push_task(L, task);
   lua_getfield(L, -1, "name");

@@ -151,7 +151,7 @@ void xiol_note_spawned(lua_State *L, xiol_state *state, int index, xiol_task *ta
   lua_pop(L, 1);
   lua_newtable(L);
   lua_Integer count = 0;
-  for (xio_task *core = &task->core; core != NULL; core = core->group->host) {
+  for (xio_task *core = &task->core; core != NULL; core = xio_task_group(core)->host) {
     push_spawned(L, xiol_task_of(core));
     lua_rawseti(L, -2, ++count);
   }

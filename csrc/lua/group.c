@@ -132,7 +132,7 @@ static void append_error(lua_State *L, const xio_group *group, int list, int rai
 
 /* Takes the error of a failed child, whose memory is freed, and appends it. */
 static void append_child(lua_State *L, xiol_task *task, int list, int raised) {
-  const xio_group *group = task->core.group;
+  const xio_group *group = xio_task_group(&task->core);
   bool was_raised = task->handle != NULL && task->handle->raised;
   xiol_push_task_error(L, task);
   xiol_task_free(task->runtime->state, task);

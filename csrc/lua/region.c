@@ -122,7 +122,7 @@ static int l_within(lua_State *L) {
   xiol_task_handle *handle = xiol_check(L, 1, &xiol_kind_task, "within");
   if (handle->task == NULL) return 0;
   for (xio_scope *scope = self->core.wait.scope; scope != NULL; scope = scope->parent) {
-    if (scope->host != &handle->task->core.wait) continue;
+    if (xio_scope_host(scope) != &handle->task->core.wait) continue;
     lua_pushinteger(L, scope->depth);
     return 1;
   }

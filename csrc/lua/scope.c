@@ -33,7 +33,7 @@ static xiol_scope *new_scope(lua_State *L, xiol_state *state, const char *verb) 
     scope = xio_alloc_new(&state->alloc, sizeof *scope);
     if (scope == NULL) xiol_raise_memory(L);
   }
-  xio_scope_init(&scope->core, XIO_SCOPE_PLAIN);
+  xio_region_init(&scope->region, XIO_SCOPE_PLAIN);
   scope->state = state;
   scope->refs = 0;
   scope->verb = verb;
@@ -90,7 +90,7 @@ bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope) {
   xiol_unwound(L, state, scope);
   if (!scope->effective || !xiol_only_cancelled(L, state, scope)) return false;
   if (!xio_scope_outer_effective(scope)) {
-    xio_task_of(scope->host)->swallowed = 0;
+    xio_task_of(xio_scope_host(scope))->swallowed = 0;
     return true;
   }
   xiol_cancelled *cancelled = lua_touserdata(L, -1);
@@ -250,8 +250,8 @@ static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope
                     int how) {
   int64_t now = xio_clock_now(task->core.wait.queue->clock);
   if (scope->timeout_ns < XIO_NEVER - now &&
-      now + scope->timeout_ns < scope->core.deadline_at) {
-    scope->core.deadline_at = now + scope->timeout_ns;
+      now + scope->timeout_ns < scope->region.deadline_at) {
+    scope->region.deadline_at = now + scope->timeout_ns;
   }
   if (scope->refs > 0) xiol_cancel_entered(L, state, &scope->core, FRAME_HANDLE);
   int status = xio_scope_enter_at(&scope->core, &task->core.wait, now);
@@ -312,7 +312,7 @@ static int limited(lua_State *L, const char *function, bool absolute, int how) {
   xiol_scope *scope = new_scope(L, state, function + 4 /* "xio." */);
   scope->core.shield = shield;
   if (absolute) {
-    scope->core.deadline_at = ns;
+    scope->region.deadline_at = ns;
   } else {
     scope->timeout_ns = ns;
   }
@@ -371,7 +371,7 @@ static void apply_options(lua_State *L, xiol_state *state, xiol_scope *scope, in
   int64_t ns = 0;
   if (xiol_option_seconds(L, index, "timeout", &ns, function)) scope->timeout_ns = ns;
   if (xiol_option_seconds(L, index, "deadline", &ns, function)) {
-    scope->core.deadline_at = ns;
+    scope->region.deadline_at = ns;
   }
   scope->core.shield = xiol_option_boolean(L, index, "shield", false, function);
   xiol_check_option_string(L, index, "name", function);
@@ -485,7 +485,7 @@ static int scope_index(lua_State *L) {
   } else if (strcmp(field, "cancelled_caught") == 0) {
     lua_pushboolean(L, scope->caught);
   } else if (strcmp(field, "deadline") == 0) {
-    lua_pushnumber(L, xiol_to_seconds(scope->deadline_at));
+    lua_pushnumber(L, xiol_to_seconds(xio_region_of(scope)->deadline_at));
   } else if (strcmp(field, "shield") == 0) {
     lua_pushboolean(L, scope->shield);
   } else if (strcmp(field, "reason") == 0) {

@@ -258,7 +258,10 @@ struct xiol_task {
 
 /* A scope entered by a function, or made by xio.new_scope. */
 struct xiol_scope {
-  xio_scope core;
+  union { /* the same */
+    xio_scope core;
+    xio_region region;
+  };
   xiol_state *state;
   xiol_scope *next_free;
   uint8_t refs;         /* by its handle; by being entered */

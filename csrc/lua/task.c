@@ -32,7 +32,7 @@ void xiol_link_handle(xiol_task *task, xiol_task_handle *handle) {
 
 /* Makes the handle of a task whose parent has one, or has no parent. */
 static void make_handle(lua_State *L, xiol_state *state, xiol_task *task) {
-  xio_task *host = task->core.group->host;
+  xio_task *host = xio_task_group(&task->core)->host;
   luaL_checkstack(L, 8, NULL);
   xiol_task_handle *handle = xiol_push_handle(L, state);
   xiol_push_body(L, task);
@@ -60,7 +60,7 @@ void xiol_push_task(lua_State *L, xiol_task *task) {
   xiol_state *state = task->runtime->state;
   while (XIO_UNLIKELY(task->handle == NULL)) { /* from the outermost of its parents on */
     xiol_task *without = task;
-    for (xio_task *host; (host = without->core.group->host) != NULL &&
+    for (xio_task *host; (host = xio_task_group(&without->core)->host) != NULL &&
                          xiol_task_of(host)->handle == NULL;) {
       without = xiol_task_of(host);
     }

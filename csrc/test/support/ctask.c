@@ -8,7 +8,7 @@ struct ctask_frame {
   const ctask_op *op; /* that opened it */
   uint32_t live;      /* children of a group, counted here and not by the core */
   union {
-    xio_scope scope;
+    xio_region region;
     xio_group group;
   } as;
 };
@@ -61,7 +61,7 @@ static void release(ctask *self) {
 
 static xio_scope *frame_scope(ctask_frame *frame) {
   switch (frame->op->kind) {
-    case CTASK_OP_SCOPE: return &frame->as.scope;
+    case CTASK_OP_SCOPE: return &frame->as.region.scope;
     case CTASK_OP_GROUP: return &frame->as.group.scope;
     default: return NULL;
   }
@@ -85,7 +85,7 @@ static void pop_frame(ctask *self) {
 static void abandon_scope(xio_scope *scope) {
   bool is_group = scope->kind == XIO_SCOPE_GROUP;
   ctask_frame *frame = is_group ? XIO_CONTAINER_OF(scope, ctask_frame, as.group.scope)
-                                : XIO_CONTAINER_OF(scope, ctask_frame, as.scope);
+                                : XIO_CONTAINER_OF(scope, ctask_frame, as.region.scope);
   ctask *self = frame->task;
   while (self->frame != frame && self->frame->op->kind == CTASK_OP_TRY) pop_frame(self);
   ctask_event(self->world, "abandon scope", self->core.id, scope->kind);
@@ -163,7 +163,7 @@ static const ctask_op *after_block(const ctask_op *op) {
 
 /* C2: whether a cancellation that arrives at the end of `scope` is caught there. */
 static bool catches(const xio_scope *scope) {
-  bool outer = !(scope->shield && !scope->queue->shields_lifted) &&
+  bool outer = !(scope->shield && !xio_scope_queue(scope)->shields_lifted) &&
                ctask_expect_effective(scope->parent);
   return ctask_expect_effective(scope) && !outer;
 }
@@ -225,9 +225,10 @@ static void open_block(ctask *self, const ctask_op *op) {
   }
   int status = XIO_OK;
   if (op->kind == CTASK_OP_SCOPE) {
-    xio_scope_init(&frame->as.scope, XIO_SCOPE_PLAIN);
-    status = prepare_scope(self, &frame->as.scope, op);
-    if (status == XIO_OK) status = xio_scope_enter(&frame->as.scope, &self->core.wait);
+    xio_region_init(&frame->as.region, XIO_SCOPE_PLAIN);
+    status = prepare_scope(self, &frame->as.region.scope, op);
+    if (status == XIO_OK)
+      status = xio_scope_enter(&frame->as.region.scope, &self->core.wait);
   } else if (op->kind == CTASK_OP_GROUP) {
     xio_group_init(&frame->as.group, &self->world->loop->queue);
     frame->as.group.limit = op->count;
@@ -243,11 +244,11 @@ static void open_block(ctask *self, const ctask_op *op) {
 }
 
 static void close_scope(ctask *self, ctask_frame *frame) {
-  if (self->raised == CTASK_CANCELLED && catches(&frame->as.scope)) {
-    ctask_event(self->world, "caught", self->core.id, frame->as.scope.source);
+  if (self->raised == CTASK_CANCELLED && catches(&frame->as.region.scope)) {
+    ctask_event(self->world, "caught", self->core.id, frame->as.region.scope.source);
     self->raised = CTASK_NOTHING;
   }
-  int status = xio_scope_leave(&frame->as.scope);
+  int status = xio_scope_leave(&frame->as.region.scope);
   EXPECT(self->world, status == XIO_OK, "ctask: its innermost scope cannot be left");
 }
 

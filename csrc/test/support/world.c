@@ -37,7 +37,7 @@ void ctask_move_errors(ctask_errors *to, ctask_errors *from) {
 bool ctask_expect_effective(const xio_scope *scope) {
   for (; scope != NULL; scope = scope->parent) {
     if (scope->source != XIO_SOURCE_NONE) return true;
-    if (scope->shield && !scope->queue->shields_lifted) return false;
+    if (scope->shield && !xio_scope_queue(scope)->shields_lifted) return false;
   }
   return false;
 }

@@ -8,9 +8,9 @@ static ctask_world world;
 /* What the programs below made. */
 static struct {
   xio_task *sleeping, *joined, *joining, *starting, *child, *host, *held, *daemon, *ready;
-  xio_group *group; /* of the host, joining; with failed and held children */
-  xio_scope *scope; /* plain, with a deadline, in it a shield with grace */
-  xio_scope *grace;
+  xio_group *group;  /* of the host, joining; with failed and held children */
+  xio_region *outer; /* plain, with a deadline, in it a shield with grace */
+  xio_region *grace;
 } has;
 
 static void see_group(ctask *self) {
@@ -25,8 +25,8 @@ static void see_held(ctask *self) {
 }
 
 static void see_scopes(ctask *self) {
-  has.grace = self->core.wait.scope;
-  has.scope = has.grace->parent;
+  has.grace = xio_region_of(self->core.wait.scope);
+  has.outer = xio_region_of(has.grace->scope.parent);
 }
 
 static void fill(void) {
@@ -95,24 +95,27 @@ static void assert_broken(const char *what) {
 static void sees_damage_to_scopes(void **state) {
   (void)state;
   fill();
-  DAMAGE(has.scope->effective, true, "scope: effective is out of date");
-  DAMAGE(has.scope->source, XIO_SOURCE_CANCEL, "scope: effective is out of date");
-  DAMAGE(has.scope->left, true, "scope: in the tree without being entered");
-  DAMAGE(has.scope->queue, NULL, "scope: in the tree of another loop");
-  DAMAGE(has.scope->depth, 7, "scope: wrong depth");
+  DAMAGE(has.outer->scope.effective, true, "scope: effective is out of date");
+  DAMAGE(has.outer->scope.source, XIO_SOURCE_CANCEL, "scope: effective is out of date");
+  has.outer->scope.left = true;
+  assert_broken("scope: in the tree without being entered");
+  has.outer->scope.left = false;
+  DAMAGE(has.outer->queue, NULL, "scope: in the tree of another loop");
+  DAMAGE(has.outer->scope.depth, 7, "scope: wrong depth");
   DAMAGE(has.sleeping->own.depth, 1, "scope: a task's own has a depth");
-  DAMAGE(has.scope->host, &has.sleeping->wait, "scope: entered inside another task's");
-  DAMAGE(has.scope->host, NULL, "scope: entered inside another task's");
-  DAMAGE(has.scope->parent, has.grace, "scope: a child does not name its parent");
-  DAMAGE(has.grace->host->scope, has.scope,
+  DAMAGE(has.outer->host, &has.sleeping->wait, "scope: entered inside another task's");
+  DAMAGE(has.outer->host, NULL, "scope: entered inside another task's");
+  DAMAGE(has.outer->scope.parent, &has.grace->scope,
+         "scope: a child does not name its parent");
+  DAMAGE(has.grace->host->scope, &has.outer->scope,
          "scope: the innermost of a task has a child entered by it");
-  DAMAGE(has.scope->deadline_at, 51,
+  DAMAGE(has.outer->deadline_at, 51,
          "scope: the timer is set to another time than the deadline");
-  DAMAGE(has.scope->deadline_at, XIO_NEVER, "scope: the deadline and its timer differ");
+  DAMAGE(has.outer->deadline_at, XIO_NEVER, "scope: the deadline and its timer differ");
   DAMAGE(has.grace->timer.reserved, false, "scope: no timer is kept for its grace");
-  DAMAGE(has.sleeping->own.timer.reserved, true,
-         "scope: a timer is reserved without grace");
-  DAMAGE(has.scope->sibling.prev, &has.grace->sibling, "list: links do not match");
+  DAMAGE(has.outer->timer.reserved, true, "timer: armed and reserved at once");
+  DAMAGE(has.outer->scope.sibling.prev, &has.grace->scope.sibling,
+         "list: links do not match");
   DAMAGE(world.loop->root.scope.kind, XIO_SCOPE_PLAIN, "scope: the root is none");
   end_world(&world);
 }
@@ -121,7 +124,7 @@ static void sees_a_grace_that_has_not_begun(void **state) {
   (void)state;
   fill();
   /* as if the cancellation had not come past here */
-  xio_scope_cancel(has.scope, XIO_SOURCE_CANCEL);
+  xio_scope_cancel(&has.outer->scope, XIO_SOURCE_CANCEL);
   assert_holds(world.loop);
   xio_timer_disarm(&world.loop->clock, &has.grace->timer);
   assert_int_equal(xio_timer_reserve(&world.loop->clock, &has.grace->timer), XIO_OK);
@@ -135,12 +138,11 @@ static void sees_damage_to_waits(void **state) {
   (void)state;
   fill();
   DAMAGE(has.sleeping->wait.ops, NULL, "wait: parked without ops");
-  DAMAGE(has.sleeping->wait.queue, NULL, "wait: of another loop or task");
+  DAMAGE(has.sleeping->wait.queue, NULL, "scope: in the tree of another loop");
   DAMAGE(has.sleeping->wait.self.wait, NULL, "wait: of another loop or task");
-  DAMAGE(has.sleeping->wait.scope, NULL,
-         "scope: the innermost of a task has a child entered by it");
-  DAMAGE(has.sleeping->wait.scope, has.scope,
-         "scope: the innermost of a task has a child entered by it");
+  DAMAGE(has.sleeping->wait.scope, NULL, "scope: nothing is the innermost of a task");
+  DAMAGE(has.sleeping->wait.scope, &has.outer->scope,
+         "scope: entered inside another task's");
   DAMAGE(has.sleeping->wait.state, XIO_WAIT_IDLE,
          "wait: not parked, but it has a time limit");
   DAMAGE(has.joined->wait.state, XIO_WAIT_IDLE,
@@ -156,8 +158,6 @@ static void sees_damage_to_tasks(void **state) {
   fill();
   DAMAGE(has.sleeping->state, XIO_TASK_ENDED, "task: ended, but still in its group");
   DAMAGE(has.sleeping->outcome, XIO_OUTCOME_DONE, "task: lives, but has an outcome");
-  DAMAGE(has.sleeping->own.host, &has.joined->wait,
-         "scope: the innermost of a task has a child entered by it");
   DAMAGE(has.joining->wait.source, has.sleeping,
          "task: one that waits for another awaits it");
   DAMAGE(has.joining->wait.state, XIO_WAIT_IDLE,
@@ -210,10 +210,10 @@ static void sees_damage_to_groups(void **state) {
   DAMAGE(has.group->state, XIO_GROUP_OPEN, "group: its host does not wait for its end");
   DAMAGE(has.group->host, has.sleeping, "group: its host has not entered its scope");
   DAMAGE(has.group->queue, NULL, "group: of another loop");
-  DAMAGE(has.held->group, root, "group: a child names another group");
+  DAMAGE(has.held->own.parent, &root->scope, "scope: a child does not name its parent");
   xio_task *failed = XIO_CONTAINER_OF(has.group->failed.next, xio_task, own.sibling);
   DAMAGE(failed->outcome, XIO_OUTCOME_DONE, "group: one listed as failed has not");
-  DAMAGE(failed->group, root, "group: lists the failure of another group");
+  DAMAGE(failed->own.parent, &root->scope, "group: lists the failure of another group");
   xio_list_remove(&has.held->wait.self.link);
   assert_broken("group: not every held child is listed as held");
   xio_list_push_front(&has.group->held, &has.held->wait.self.link);

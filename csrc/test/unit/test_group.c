@@ -368,12 +368,12 @@ static void close_refuses_while_a_scope_inside_is_open(void **state) {
   xio_group_init(&group, &world.loop->queue);
   assert_int_equal(xio_group_open(&group, &host->core), XIO_OK);
   assert_holds(world.loop);
-  xio_scope inner;
-  xio_scope_init(&inner, XIO_SCOPE_PLAIN);
-  assert_int_equal(xio_scope_enter(&inner, &host->core.wait), XIO_OK);
+  xio_region inner;
+  xio_region_init(&inner, XIO_SCOPE_PLAIN);
+  assert_int_equal(xio_scope_enter(&inner.scope, &host->core.wait), XIO_OK);
   assert_int_equal(xio_group_close(&group), XIO_EMISNEST);
   assert_int_equal(group.state, XIO_GROUP_OPEN);
-  assert_int_equal(xio_scope_leave(&inner), XIO_OK);
+  assert_int_equal(xio_scope_leave(&inner.scope), XIO_OK);
   assert_int_equal(xio_group_close(&group), XIO_OK);
   assert_int_equal(group.state, XIO_GROUP_ENDED);
   end_world(&world);

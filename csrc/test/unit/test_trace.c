@@ -50,7 +50,8 @@ static void on_woken(xio_tracer *tracer, const xio_task *by, const xio_task *tas
 
 static void on_cancelled(xio_tracer *tracer, const xio_scope *scope) {
   (void)tracer;
-  record("c", scope->host != NULL ? xio_task_of(scope->host)->id : 0);
+  xio_wait *host = xio_scope_host(scope);
+  record("c", host != NULL ? xio_task_of(host)->id : 0);
 }
 
 static const xio_tracer_ops ops = {.spawned = on_spawned,
