@@ -90,14 +90,6 @@ int xio_wait_forgo(xio_wait *wait) {
   return status;
 }
 
-void xio_wait_reschedule(xio_wait *wait, int status) {
-  XIO_ASSERT(wait->state == XIO_WAIT_IDLE);
-  wait->status = status;
-  wait->won = NULL;
-  wait->state = XIO_WAIT_READY;
-  xio_runqueue_push(wait->queue, &wait->self.link);
-}
-
 int xio_wait_abort_plain(xio_wait *wait) {
   xio_list_remove(&wait->self.link);
   return XIO_OK;

@@ -102,7 +102,13 @@ int xio_wait_forgo(xio_wait *wait) XIO_WARN_UNUSED;
 
 /* Makes the running task ready again at once: it will be resumed in the next turn, with
  * `status`. */
-void xio_wait_reschedule(xio_wait *wait, int status);
+static inline void xio_wait_reschedule(xio_wait *wait, int status) {
+  XIO_ASSERT(wait->state == XIO_WAIT_IDLE);
+  wait->status = status;
+  wait->won = NULL;
+  wait->state = XIO_WAIT_READY;
+  xio_runqueue_push(wait->queue, &wait->self.link);
+}
 
 /* The first waiter of a queue, or NULL. */
 static inline xio_waiter *xio_waiter_first(const xio_list *queue) {

@@ -237,7 +237,6 @@ struct xiol_task {
   bool escaped;             /* its coroutine was shown to the program */
   uint8_t watches;          /* how many of its callers watch it */
   bool misnested;           /* a scope was found open at the end of the one around it */
-  bool place_near;          /* the place is that of spawns just before it */
   xio_task core;            /* in the middle: what a switch touches is near each other */
   xiol_task_handle *handle; /* NULL: nobody has asked for it yet */
   struct xio_ctask *host;   /* a C task's record (csrc/host); NULL: it is a coroutine */
@@ -249,6 +248,7 @@ struct xiol_task {
   uint32_t body;        /* number of its function in body.c, while it waits there */
   int arguments;        /* that wait for the first run */
   int results;          /* of the body, as in the handle */
+  bool place_near;      /* the place is that of spawns just before it */
   bool watch_paused;    /* it was suspended since the watch began (testing.c) */
   uint16_t watch_least; /* the least depth of what hid its checkpoints since */
   int misnested_line;
