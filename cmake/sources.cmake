@@ -96,6 +96,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/read.c
   csrc/lua/refusal.c
   csrc/lua/region.c
+  csrc/lua/registry.c
   csrc/lua/reply.c
   csrc/lua/room.c
   csrc/lua/run.c
@@ -166,6 +167,7 @@ set(XIO_LUA_MODULES
   lua/xio/memory_stream.lua
   lua/xio/net.lua
   lua/xio/process.lua
+  lua/xio/registry.lua
   lua/xio/repl.lua
   lua/xio/require.lua
   lua/xio/scope_group.lua
@@ -194,6 +196,7 @@ set(XIO_LUA_META
   lua/xio/meta/limiter.lua
   lua/xio/meta/listener.lua
   lua/xio/meta/lock.lua
+  lua/xio/meta/registry.lua
   lua/xio/meta/run.lua
   lua/xio/meta/scope.lua
   lua/xio/meta/select.lua

@@ -29,6 +29,18 @@ describe("a reply", function()
     end)
   end)
 
+  it("in the state that settled it gives the very same values", function()
+    run(function()
+      local value, err = { coroutine.create(print) }, { print }
+      local reply = core.reply()
+      reply:set(value)
+      for _ = 1, 2 do assert.equal(value, reply:await()) end
+      reply = core.reply()
+      reply:fail(err)
+      for _ = 1, 2 do assert.equal(err, catch(reply.await, reply)) end
+    end)
+  end)
+
   it("raises its error, with its trace", function()
     run(function()
       local reply = core.reply()
@@ -98,7 +110,9 @@ describe("a reply", function()
     misuse(function() reply:fail() end, "reply:fail", "#2")
     misuse(function() reply:await("x") end, "reply:await", "#2")
     misuse(function() reply.await({}) end, "reply:await", "#1")
+    core.copy({}, reply) -- from now on another thread may know it
     assert.matches("results%[1%]", tostring(catch(reply.set, reply, coroutine.create(print))))
+    assert.is_false(reply.done)
     if not support.in_task() then
       misuse(function() reply:await() end, "reply:await", "xio.run")
     end

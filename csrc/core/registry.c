@@ -44,7 +44,7 @@ void xio_registry_ref(xio_registry *registry) {
 void xio_registry_unref(xio_registry *registry) {
   if (atomic_fetch_sub_explicit(&registry->refs, 1, memory_order_acq_rel) != 1) return;
   xio_allocator heap = xio_alloc_default();
-  if (registry->free_verdict != NULL) registry->free_verdict(registry->verdict);
+  if (registry->verdict != NULL) registry->free_verdict(registry->verdict);
   xio_alloc_free(&heap, registry->buckets,
                  registry->bucket_count * sizeof(*registry->buckets));
   uv_mutex_destroy(&registry->mutex);
@@ -167,13 +167,13 @@ int xio_registry_add(xio_registry *registry, xio_registered *entry) {
   return status;
 }
 
-xio_registered *xio_registry_take(xio_registry *registry, const unsigned char *key,
-                                  size_t key_size) {
+void *xio_registry_find(xio_registry *registry, const unsigned char *key, size_t key_size,
+                        void *(*ref)(xio_registered *entry)) {
   uv_mutex_lock(&registry->mutex);
   xio_registered *entry = find(registry, key, key_size);
-  if (entry != NULL) unlink_entry(registry, entry);
+  void *found = entry != NULL ? ref(entry) : NULL;
   uv_mutex_unlock(&registry->mutex);
-  return entry;
+  return found;
 }
 
 bool xio_registry_remove(xio_registered *entry) {

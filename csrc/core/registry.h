@@ -52,9 +52,10 @@ bool xio_registry_leave(xio_registry *registry, xio_list *taken);
  * XIO_ECLOSED. XIO_ENOMEM. Otherwise the entry has a reference to the registry. */
 int xio_registry_add(xio_registry *registry, xio_registered *entry) XIO_WARN_UNUSED;
 
-/* Takes the entry with that key out; NULL: there is none. */
-xio_registered *xio_registry_take(xio_registry *registry, const unsigned char *key,
-                                  size_t key_size) XIO_WARN_UNUSED;
+/* What `ref` makes of the entry with that key: called with the mutex, so that nobody
+ * takes it out meanwhile. NULL: there is none. */
+void *xio_registry_find(xio_registry *registry, const unsigned char *key, size_t key_size,
+                        void *(*ref)(xio_registered *entry)) XIO_WARN_UNUSED;
 
 /* Takes out this entry, which was added. False: somebody else has taken it out, at any
  * time before. */
@@ -65,7 +66,7 @@ void xio_registry_take_all(xio_registry *registry, xio_list *taken);
 
 /* Closes it, and moves all entries to `taken`. False: it was closed before, and nothing
  * has happened. `verdict` is what xio_registry_verdict then gives: it must be good for
- * as long as the registry, and is given to `free_verdict` in the end (NULL: nothing). */
+ * as long as the registry, and is given to `free_verdict` in the end. NULL: none. */
 bool xio_registry_close(xio_registry *registry, xio_list *taken, void *verdict,
                         void (*free_verdict)(void *verdict));
 

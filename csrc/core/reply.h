@@ -28,6 +28,7 @@ struct xio_canceller {
 struct xio_reply {
   xio_shared shared;
   void (*free_value)(void *value);
+  bool expires; /* who awaits it in vain settles it so; set before others know it */
   /* guarded: */
   xio_canceller *canceller; /* NULL: nobody, or it was told */
   bool cancelled;           /* somebody has asked to cancel */

@@ -1,14 +1,35 @@
 /* reply: a result that comes once, from any thread (core/reply.h).
  *
  * Its value is a message: the results, the one error, or the reason for which it was
- * cancelled. Each await makes its own copy of it. The thread of the Lua state. */
+ * cancelled. Each await makes its own copy of it; but in the state that settled it, whose
+ * box keeps the values themselves. The thread of the Lua state. */
 #include <string.h>
 
 #include "shared.h"
 #include "sync.h"
 
-void xiol_free_message_value(void *message) {
-  xiol_message_free(message);
+enum { REPLY_VALUES = 1 }; /* of the box: a table of them, with their number as `n` */
+
+/* Settled with a status, without allocating. */
+static const int statuses[] = {XIO_ECLOSED, XIO_ETIMEDOUT, XIO_ENOMEM};
+enum { STATUSES = sizeof statuses / sizeof *statuses };
+
+void *xiol_status_value(int status) {
+  int i = 0;
+  while (i < STATUSES - 1 && statuses[i] != status) i++;
+  return (void *)(uintptr_t)&statuses[i];
+}
+
+/* The status that a value tells of, or XIO_OK. */
+static int status_of(const void *value) {
+  for (int i = 0; i < STATUSES; i++) {
+    if (value == &statuses[i]) return statuses[i];
+  }
+  return XIO_OK;
+}
+
+void xiol_free_message_value(void *value) {
+  if (status_of(value) == XIO_OK) xiol_message_free(value);
 }
 
 static void push_reply(lua_State *L, xiol_state *state, void *core) {
@@ -65,6 +86,7 @@ const xiol_shared_class xiol_class_reply = {.kind = {"xio.Reply"},
                                                           .push = push_reply,
                                                           .unref = unref_reply},
                                             .metatable = XIOL_REF_REPLY,
+                                            .user_values = REPLY_VALUES,
                                             .size = sizeof(xiol_shared_box),
                                             .selects = &reply_case,
                                             .expose = expose_reply,
@@ -85,31 +107,86 @@ static int l_reply(lua_State *L) {
   return 1;
 }
 
-/* Settles it, and pushes whether that was the first time. */
-static int settle(lua_State *L, xio_reply *reply, xio_outcome outcome,
-                  xiol_message *message) {
-  const xio_loop *here = xiol_loop_here(xiol_state_of(L));
-  bool first = xio_reply_settle(reply, outcome, message, here);
-  if (!first) xiol_message_free(message);
-  lua_pushboolean(L, first);
+/* -- settling ------------------------------------------------------------------------ */
+
+typedef struct copying {
+  xio_outcome outcome;
+  const char *function;
+  xiol_message *message;
+} copying;
+
+/* copy(copying, values …): makes the message of them. */
+static int copy_values(lua_State *L) {
+  copying *self = lua_touserdata(L, 1);
+  xiol_state *state = xiol_state_of(L);
+  self->message = self->outcome == XIO_OUTCOME_FAILED
+                      ? xiol_copy_error_out(L, state, 2)
+                      : xiol_copy_out(L, state, 2, lua_gettop(L) - 1, XIOL_COPY_RESULTS,
+                                      self->function);
+  return 0;
+}
+
+/* The message of the `count` values from `first` on. Where they cannot be copied: NULL if
+ * nobody else needs it; otherwise that is raised. */
+static xiol_message *copy_for_others(lua_State *L, xiol_state *state, int first,
+                                     int count, copying *with, bool needed) {
+  xiol_push_upvalues(L, state);
+  lua_pushcclosure(L, copy_values, XIOL_UPVALUES);
+  lua_pushlightuserdata(L, with);
+  for (int i = 0; i < count; i++) lua_pushvalue(L, first + i);
+  int status = lua_pcall(L, count + 1, 0, 0);
+  if (status == LUA_OK) return with->message;
+  if (needed || status == LUA_ERRMEM) lua_error(L);
+  lua_pop(L, 1);
+  return NULL;
+}
+
+bool xiol_reply_settle(lua_State *L, xiol_state *state, int index, xio_outcome outcome,
+                       int first, int count, const char *function) {
+  xio_reply *reply = xiol_shared_check(L, index, &xiol_class_reply, function);
+  luaL_checkstack(L, count + 8, function);
+  if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) return false;
+  lua_createtable(L, count, 1);
+  for (int i = 0; i < count; i++) {
+    lua_pushvalue(L, first + i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  xiol_sync_set(L, "n", count);
+  copying with = {.outcome = outcome, .function = function};
+  bool needed = xiol_shared_exposed(&reply->shared);
+  xiol_message *message = copy_for_others(L, state, first, count, &with, needed);
+  /* nothing below can fail */
+  bool settled = xio_reply_settle(reply, outcome, message, xiol_loop_here(state));
+  if (settled) {
+    lua_setiuservalue(L, index, REPLY_VALUES); /* who was woken has not run yet */
+  } else {
+    xiol_message_free(message);
+    lua_pop(L, 1);
+  }
+  return settled;
+}
+
+/* Settles the reply at 1 with what is above it; pushes whether that was the first
+ * time. */
+static int settle(lua_State *L, xio_outcome outcome, const char *function) {
+  int count = lua_gettop(L) - 1;
+  lua_pushboolean(L,
+                  xiol_reply_settle(L, xiol_state_of(L), 1, outcome, 2, count, function));
   return 1;
 }
 
 /* set(...): these are the results. Whether it was not settled before. */
 static int reply_set(lua_State *L) {
   static const char function[] = "reply:set";
-  xio_reply *reply = check_reply(L, function);
-  int count = lua_gettop(L) - 1;
-  return settle(
-      L, reply, XIO_OUTCOME_DONE,
-      xiol_copy_out(L, xiol_state_of(L), 2, count, XIOL_COPY_RESULTS, function));
+  check_reply(L, function);
+  return settle(L, XIO_OUTCOME_DONE, function);
 }
 
 /* fail(e): awaiting it raises `e`; nil becomes an error that says so. As set. */
 static int reply_fail(lua_State *L) {
   static const char function[] = "reply:fail";
   xiol_state *state = xiol_state_of(L);
-  xio_reply *reply = check_reply(L, function);
+  check_reply(L, function);
   if (lua_isnone(L, 2)) xiol_arg_error(L, function, 2, "error expected, got no value");
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
@@ -117,7 +194,7 @@ static int reply_fail(lua_State *L) {
     xiol_push_error(L, state, "ENIL", "reply");
     lua_replace(L, 2);
   }
-  return settle(L, reply, XIO_OUTCOME_FAILED, xiol_copy_error_out(L, state, 2));
+  return settle(L, XIO_OUTCOME_FAILED, function);
 }
 
 /* cancel([reason]): asks who works at it to stop; where nobody does it is cancelled. */
@@ -135,6 +212,25 @@ static int reply_cancel(lua_State *L) {
   return 1;
 }
 
+/* Pushes the values that this state has settled the reply with, and returns how many; -1:
+ * it has not. */
+static int push_own_values(lua_State *L, xiol_state *state, xio_reply *reply) {
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 4, NULL);
+  xiol_push_ref(L, state, XIOL_REF_BOXES);
+  if (lua_rawgetp(L, -1, reply) != LUA_TUSERDATA ||
+      lua_getiuservalue(L, -1, REPLY_VALUES) != LUA_TTABLE) {
+    lua_settop(L, top);
+    return -1;
+  }
+  lua_getfield(L, -1, "n");
+  int count = (int)lua_tointeger(L, -1);
+  int values = lua_gettop(L) - 1;
+  luaL_checkstack(L, count, NULL);
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, values, i);
+  return count;
+}
+
 int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply) {
   xio_outcome outcome = xio_reply_outcome(reply);
   if (outcome == XIO_OUTCOME_CANCELLED) {
@@ -142,8 +238,22 @@ int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply) {
     xiol_push_error(L, state, "ECANCELED", "await");
     return lua_error(L);
   }
-  int count = reply->value != NULL ? xiol_copy_in(L, state, reply->value) : 0;
+  int status = status_of(reply->value);
+  if (status == XIO_ENOMEM) xiol_raise_memory(L);
+  if (status != XIO_OK) return xiol_push_refusal(L, state, status, "await", -1);
+  int count = push_own_values(L, state, reply);
+  if (count < 0) count = reply->value != NULL ? xiol_copy_in(L, state, reply->value) : 0;
   return outcome == XIO_OUTCOME_FAILED ? xiol_rethrow(L, state) : count;
+}
+
+/* A wait ended with `status`, which is no XIO_OK. */
+static int refuse(lua_State *L, xiol_state *state, xio_reply *reply, int status) {
+  if (status == XIO_ETIMEDOUT && reply->expires) {
+    (void)xio_reply_settle(reply, XIO_OUTCOME_DONE, xiol_status_value(status),
+                           xiol_loop_here(state));
+    return xiol_reply_deliver(L, state, reply); /* perhaps it has come just now */
+  }
+  return xiol_push_refusal(L, state, status, "await", -1);
 }
 
 /* -- awaiting ------------------------------------------------------------------------ */
@@ -156,8 +266,9 @@ static int finish_await(lua_State *L, int status, lua_KContext context) {
   status = task->core.wait.status;
   if (context == PARKED) xio_shared_take(&task->core.wait);
   xiol_check_cancelled(L, state, task, status);
-  if (status != XIO_OK) return xiol_push_refusal(L, state, status, "await", -1);
-  return xiol_reply_deliver(L, state, check_reply(L, "reply:await"));
+  xio_reply *reply = check_reply(L, "reply:await");
+  if (status != XIO_OK) return refuse(L, state, reply, status);
+  return xiol_reply_deliver(L, state, reply);
 }
 
 /* One turn is over. */
@@ -171,7 +282,7 @@ static int finish_turn(lua_State *L, int status, lua_KContext context) {
   if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) {
     return xiol_reply_deliver(L, state, reply);
   }
-  return xiol_push_refusal(L, state, XIO_ETIMEDOUT, "await", -1);
+  return refuse(L, state, reply, XIO_ETIMEDOUT);
 }
 
 /* await([timeout]): as that of a future. In a thread without a loop it blocks. */
@@ -188,7 +299,7 @@ static int reply_await(lua_State *L) {
   if (task == NULL) {
     int status = xio_reply_block(reply, blocker, timeout);
     xiol_check_interrupted(L, state, status, function);
-    if (status != XIO_OK) return xiol_push_refusal(L, state, status, "await", -1);
+    if (status != XIO_OK) return refuse(L, state, reply, status);
     return xiol_reply_deliver(L, state, reply);
   }
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_await);

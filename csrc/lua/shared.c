@@ -150,5 +150,6 @@ void xiol_open_shared(lua_State *L, xiol_state *state) {
   lua_setmetatable(L, -2);
   xiol_keep(L, state, XIOL_REF_BOXES);
   xiol_open_reply(L, state);
+  xiol_open_registry(L, state);
   xiol_open_thread_channel(L, state);
 }

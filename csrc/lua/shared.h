@@ -104,8 +104,18 @@ void xiol_close_shared(xiol_state *state);
 
 extern const xiol_shared_class xiol_class_reply;
 
-/* The value of a reply. */
-void xiol_free_message_value(void *message);
+/* The value of a reply is a message, or tells of a status: XIO_ECLOSED, XIO_ETIMEDOUT or
+ * XIO_ENOMEM. */
+void xiol_free_message_value(void *value);
+void *xiol_status_value(int status);
+
+/* Settles the reply of the box at `index` with the `count` values from `first` on, or
+ * with the one error there. In this state awaiting it gives the very same values, which
+ * need not be such as can be copied where no other thread knows the reply. Returns
+ * whether it was not settled before; raises, in the name of `function`, before anything
+ * is done. */
+bool xiol_reply_settle(lua_State *L, xiol_state *state, int index, xio_outcome outcome,
+                       int first, int count, const char *function);
 
 /* Pushes what a settled reply was settled with: its values; or raises its error. Returns
  * how many. */
@@ -121,6 +131,7 @@ extern const luaL_Reg xiol_shared_functions[];
 void xiol_open_shared(lua_State *L, xiol_state *state);
 
 void xiol_open_reply(lua_State *L, xiol_state *state);
+void xiol_open_registry(lua_State *L, xiol_state *state);
 void xiol_open_thread_channel(lua_State *L, xiol_state *state);
 
 #endif

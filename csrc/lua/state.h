@@ -93,7 +93,8 @@ typedef enum xiol_ref {
   XIOL_REF_INBOX,    /* a metatable */
   XIOL_REF_INBOXES,  /* address of a mailbox -> its inbox here (weak values) */
   XIOL_REF_BOXES,    /* of shared.c: address of an object -> its box here (weak values) */
-  XIOL_REF_REPLY,    /* metatables of these boxes */
+  XIOL_REF_REGISTRY,
+  XIOL_REF_REPLY, /* metatables of these boxes */
   XIOL_REF_CLOSE_SCOPE,
   XIOL_REF_WORK_TRACKER,
   XIOL_REF_SCOPE_GROUP,

@@ -44,6 +44,7 @@ include "xio.var"
 include "xio.callback"
 include "xio.async"
 include "xio.channel"
+include "xio.registry"
 include "xio.tree"
 
 -- Modules that are fields of xio, loaded when first used.

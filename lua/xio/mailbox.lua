@@ -465,7 +465,7 @@ function module.mailbox(options)
   return new_mailbox(options or {}, 1, "xio.mailbox")
 end
 
---- For xio.actor, whose options have these among them.
+-- For xio.actor, whose options have these among them.
 module.new = new_mailbox
 
 return module

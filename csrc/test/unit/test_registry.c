@@ -23,10 +23,15 @@ static int add(xio_registry *registry, item *one, const char *key) {
   return xio_registry_add(registry, &one->entry);
 }
 
+static void *found(xio_registered *entry) {
+  return entry;
+}
+
 static item *take(xio_registry *registry, const char *key) {
   xio_registered *entry =
-      xio_registry_take(registry, (const unsigned char *)key, strlen(key));
-  return entry != NULL ? XIO_CONTAINER_OF(entry, item, entry) : NULL;
+      xio_registry_find(registry, (const unsigned char *)key, strlen(key), found);
+  if (entry == NULL || !xio_registry_remove(entry)) return NULL;
+  return XIO_CONTAINER_OF(entry, item, entry);
 }
 
 /* Releases all entries of a list; how many there were. */

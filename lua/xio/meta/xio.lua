@@ -30,6 +30,7 @@ xio.producer = require("xio.channel").producer
 xio.broadcast = require("xio.channel").broadcast
 xio.mailbox = require("xio.mailbox").mailbox
 xio.actor = require("xio.actor").actor
+xio.registry = require("xio.registry").registry
 xio.tree = require("xio.tree").tree
 xio.traceback = require("xio.error").traceback
 xio.suppressed = require("xio.error").suppressed
