@@ -90,6 +90,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/numeral.c
   csrc/lua/open.c
   csrc/lua/path.c
+  csrc/lua/portal.c
   csrc/lua/preload.c
   csrc/lua/process.c
   csrc/lua/protect.c
@@ -166,6 +167,7 @@ set(XIO_LUA_MODULES
   lua/xio/map.lua
   lua/xio/memory_stream.lua
   lua/xio/net.lua
+  lua/xio/portal.lua
   lua/xio/process.lua
   lua/xio/registry.lua
   lua/xio/repl.lua

@@ -126,7 +126,7 @@ static void poll_until(xio_loop *loop, int64_t at) {
 }
 
 static bool outside_can_wake(const xio_loop *loop) {
-  return loop->working != 0 || uv_loop_alive(loop->uv) != 0;
+  return loop->working != 0 || loop->known_outside != 0 || uv_loop_alive(loop->uv) != 0;
 }
 
 /* Nothing is ready: lets virtual time jump where it may. Returns whether it did. */

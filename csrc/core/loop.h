@@ -52,6 +52,7 @@ struct xio_loop {
   uint32_t own_timers; /* armed or reserved by nobody in the tree: the grace of signals */
   uint32_t until_clock;      /* resumes before the clock is looked at again */
   uint32_t working;          /* operations at work in other threads */
+  uint32_t known_outside;    /* portals and the like by which others may wake a task */
   uint32_t handles;          /* uv handles of ours that libuv still knows */
   xio_list objects;          /* open xio_loop_objects */
   xio_list hooks;            /* of hook.c: signals that it takes */

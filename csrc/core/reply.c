@@ -38,8 +38,8 @@ void xio_reply_set_canceller(xio_reply *reply, xio_canceller *canceller) {
   xio_shared_unlock(&reply->shared);
 }
 
-bool xio_reply_settle(xio_reply *reply, xio_outcome outcome, void *value,
-                      const xio_loop *here) {
+static bool settle(xio_reply *reply, xio_outcome outcome, void *value, int status,
+                   const xio_loop *here) {
   xio_shared *shared = &reply->shared;
   xio_shared_lock(shared);
   bool first = reply->outcome == XIO_OUTCOME_NONE;
@@ -49,12 +49,22 @@ bool xio_reply_settle(xio_reply *reply, xio_outcome outcome, void *value,
     reply->canceller = NULL;
     reply->outcome = (uint8_t)outcome;
     reply->value = value;
+    reply->status = status;
     xio_shared_wake_all(shared, XIO_SHARED_FIRST, XIO_OK, here);
     xio_shared_notify(shared);
   }
   xio_shared_unlock(shared);
   if (canceller != NULL) canceller->unref(canceller);
   return first;
+}
+
+bool xio_reply_settle(xio_reply *reply, xio_outcome outcome, void *value,
+                      const xio_loop *here) {
+  return settle(reply, outcome, value, XIO_OK, here);
+}
+
+void xio_reply_break(xio_reply *reply, int status, const xio_loop *here) {
+  settle(reply, XIO_OUTCOME_FAILED, NULL, status, here);
 }
 
 bool xio_reply_cancel(xio_reply *reply, void *reason, const xio_loop *here) {
@@ -90,6 +100,20 @@ static bool is_settled(const xio_shared *shared) {
 int xio_reply_await(xio_reply *reply, xio_loop *loop, xio_task *task, int64_t at) {
   if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) return XIO_OK;
   return xio_shared_await(&reply->shared, is_settled, loop, task, at, &reply_ops);
+}
+
+/* The record is the reply's until it is settled. */
+static int abort_result(xio_wait *wait) {
+  const xio_shared_wait *record = wait->source;
+  xio_reply_cancel(reply_of(record->shared), NULL, record->loop);
+  return XIO_EBUSY;
+}
+
+static const xio_wait_ops result_ops = {.verb = "call", .abort = abort_result};
+
+int xio_reply_await_result(xio_reply *reply, xio_loop *loop, xio_task *task) {
+  if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) return XIO_OK;
+  return xio_shared_await(&reply->shared, is_settled, loop, task, XIO_NEVER, &result_ops);
 }
 
 int xio_reply_watch(xio_reply *reply, xio_shared_wait *watcher,

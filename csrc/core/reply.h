@@ -33,6 +33,7 @@ struct xio_reply {
   xio_canceller *canceller; /* NULL: nobody, or it was told */
   bool cancelled;           /* somebody has asked to cancel */
   uint8_t outcome;          /* xio_outcome */
+  int status;               /* of a failure without value */
   void *value;              /* after the end */
 };
 
@@ -57,6 +58,9 @@ void xio_reply_set_canceller(xio_reply *reply, xio_canceller *canceller);
 bool xio_reply_settle(xio_reply *reply, xio_outcome outcome, void *value,
                       const xio_loop *here);
 
+/* Settles it as failed, with a status and without a value; never needs memory. */
+void xio_reply_break(xio_reply *reply, int status, const xio_loop *here);
+
 /* Cancels. Returns whether it was not settled, and not cancelled before; only then it has
  * taken `reason` (NULL: none). */
 bool xio_reply_cancel(xio_reply *reply, void *reason, const xio_loop *here);
@@ -70,6 +74,11 @@ xio_outcome xio_reply_outcome(xio_reply *reply);
  * other status. */
 int xio_reply_await(xio_reply *reply, xio_loop *loop, xio_task *task,
                     int64_t at) XIO_WARN_UNUSED;
+
+/* The same where the task, cancelled, cancels the reply and goes on waiting until it is
+ * settled; it has no time limit. */
+int xio_reply_await_result(xio_reply *reply, xio_loop *loop,
+                           xio_task *task) XIO_WARN_UNUSED;
 
 /* Has `watcher`, prepared for the reply, watch for its being settled; see
  * xio_shared_watch. XIO_EAGAIN: it does. XIO_OK: it is settled already. */

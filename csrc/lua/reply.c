@@ -238,6 +238,12 @@ int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply) {
     xiol_push_error(L, state, "ECANCELED", "await");
     return lua_error(L);
   }
+  if (reply->status == XIO_ECLOSED) {
+    lua_pushliteral(L, "the run that should have answered has ended");
+    xiol_push_error(L, state, "ECLOSED", "await");
+    return lua_error(L);
+  }
+  if (reply->status != XIO_OK) xiol_raise_memory(L);
   int status = status_of(reply->value);
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status != XIO_OK) return xiol_push_refusal(L, state, status, "await", -1);

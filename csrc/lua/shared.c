@@ -152,4 +152,5 @@ void xiol_open_shared(lua_State *L, xiol_state *state) {
   xiol_open_reply(L, state);
   xiol_open_registry(L, state);
   xiol_open_thread_channel(L, state);
+  xiol_open_portal(L, state);
 }

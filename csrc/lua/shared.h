@@ -133,5 +133,6 @@ void xiol_open_shared(lua_State *L, xiol_state *state);
 void xiol_open_reply(lua_State *L, xiol_state *state);
 void xiol_open_registry(lua_State *L, xiol_state *state);
 void xiol_open_thread_channel(lua_State *L, xiol_state *state);
+void xiol_open_portal(lua_State *L, xiol_state *state);
 
 #endif

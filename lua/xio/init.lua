@@ -62,6 +62,7 @@ local lazy = {
 local functions = {
   mailbox = "xio.mailbox",
   actor = "xio.actor",
+  portal = "xio.portal",
 }
 
 -- Streams, made when first used.

@@ -165,6 +165,50 @@ static void canceller_is_let_go(void **state) {
   }
 }
 
+static bool await_result(ctask *self) {
+  return xio_reply_await_result(reply, self->world->loop, &self->core) == XIO_OK;
+}
+
+static void settle_late(ctask *self) {
+  assert_int_equal(told, 1);
+  xio_reply_break(reply, XIO_ECLOSED, self->world->loop);
+}
+
+/* Cancelled, it asks, and is woken by the result. */
+static void result_is_awaited_under_cancellation(void **state) {
+  (void)state;
+  static const ctask_op awaits[] = {CTASK_WAIT(await_result, .finish = awaited),
+                                    CTASK_CALL(note_status), CTASK_END};
+  static const ctask_op cancels[] = {CTASK_PAUSE, CTASK_CANCEL_TASK(1), CTASK_PAUSE,
+                                     CTASK_CALL(settle_late), CTASK_END};
+  begin();
+  told = unreferenced = 0;
+  xio_reply_set_canceller(reply, &canceller);
+  ctask_spawn(&world, awaits, 1);
+  ctask_spawn(&world, cancels, 0);
+  run_world(&world);
+  ASSERT_NOTES(&world, 0);
+  assert_int_equal(xio_reply_outcome(reply), XIO_OUTCOME_FAILED);
+  assert_int_equal(reply->status, XIO_ECLOSED);
+  end();
+}
+
+static void end_of_the_loop_leaves_it(void **state) {
+  (void)state;
+  static const ctask_op awaits[] = {CTASK_WAIT(await_result, .finish = awaited),
+                                    CTASK_END};
+  begin();
+  told = unreferenced = 0;
+  xio_reply_set_canceller(reply, &canceller);
+  ctask_spawn(&world, awaits, 1);
+  step_world(&world);
+  end_world(&world);
+  assert_int_equal(told, 1);
+  assert_true(xio_reply_settle(reply, XIO_OUTCOME_DONE, NULL, NULL));
+  assert_true(xio_reply_valid(reply));
+  xio_reply_unref(reply);
+}
+
 /* -- threads ------------------------------------------------------------------------- */
 
 enum { THREADS = 4 };
@@ -235,6 +279,8 @@ int main(void) {
       cmocka_unit_test(nobody_to_cancel_settles_it),
       cmocka_unit_test(canceller_is_told_once),
       cmocka_unit_test(canceller_is_let_go),
+      cmocka_unit_test(result_is_awaited_under_cancellation),
+      cmocka_unit_test(end_of_the_loop_leaves_it),
       cmocka_unit_test(one_thread_is_first),
       cmocka_unit_test(thread_gives_up_in_time),
   };
