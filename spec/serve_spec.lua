@@ -169,6 +169,24 @@ describe("xio.net.serve", function()
     end)
   end)
 
+  it("raises what a handler raised, and nothing else, whenever more connections come", function()
+    for turns = 0, 10 do
+      run(function()
+        local listener, bad, late = fake_listener(), connection "bad", connection "late"
+        listener.put(bad)
+        local ok, err = pcall(xio.group, function(group)
+          group:spawn(net.serve, listener, function(conn)
+            if conn == bad then error("the handler failed", 0) end
+          end)
+          for _ = 1, turns do xio.pcall(xio.checkpoint) end
+          listener.put(late)
+          xio.sleep(1)
+        end)
+        assert.same({ turns, false, "the handler failed" }, { turns, ok, err })
+      end)
+    end
+  end)
+
   it("accepts no more than its limit at once", function()
     run(function()
       local listener, active, most = fake_listener(), 0, 0

@@ -25,7 +25,8 @@ local OPTIONS <const> = { limit = true, grace = true, on_error = true, group = t
 
 -- One handler has ended.
 local leaving = {
-  __close = function(place)
+  __close = function(place, err)
+    if err ~= nil then place.server.failed = true end
     place.server.active = place.server.active - 1
     place.server.left:set()
   end,
@@ -42,8 +43,14 @@ local function handle(server, connection)
   if not ok then server.on_error(err, connection) end
 end
 
--- Gives `connection` to a handler; where none can be started any more, closes it.
+-- Gives `connection` to a handler; where none can be started any more, closes it. Where a
+-- handler has failed, those of our own may have ended by now: that is raised by their group,
+-- and our cancellation for it is on its way.
 local function start(server, connection)
+  if server.failed and server.own then
+    connection:close()
+    core.sleep_forever()
+  end
   local ok, err = pcall(server.handlers.spawn, server.handlers, { name = "connection" }, handle,
     server, connection)
   if ok then
@@ -109,6 +116,7 @@ local function run(group, server)
   local _over <close> = setmetatable({ server = server }, ending)
   if not server.handlers then
     -- not started with start: that would wait for the shield where it is cancelled
+    server.own = true
     group:spawn({ name = "serve" }, hold, server)
     server.ready:wait()
   end

@@ -38,11 +38,12 @@ local function count_children()
   return count
 end
 
--- Inside the interpreter, waiting for a pipe opens what its loop keeps from then on: before
--- anything is counted.
+-- Inside the interpreter, the first descriptor that is waited for opens what its loop keeps from
+-- then on: before anything is counted.
 do
-  local pipe = io.popen("sleep 0.01")
-  pipe:read()
+  local pipe = io.popen "true"
+  local in_task, fd = pcall(xio.fd, pipe)
+  if in_task then fd:close() end
   pipe:close()
 end
 
