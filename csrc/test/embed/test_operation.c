@@ -317,7 +317,10 @@ static void left_alone_goes_on(void **state) {
   embed_world world;
   begin_jobs(&world);
   jobs.answer = XIO_LEFT_ALONE;
-  embed_run(&world, "return not xio.move_on_after(0.0001, thread_job, 3, 1)");
+  embed_run(&world,
+            "local scope = xio.new_scope();"
+            "xio.spawn(function() xio.checkpoint(); scope:cancel() end);"
+            "local done = scope:run(thread_job, 2); post(1); return not done");
   assert_int_equal(jobs.begun, 1);
   assert_int_equal(jobs.finished, 0);
   end_jobs(&world);
