@@ -159,6 +159,7 @@ build = {
         "csrc/lua/listener.c",
         "csrc/lua/lock.c",
         "csrc/lua/mailbox.c",
+        "csrc/lua/nest.c",
         "csrc/lua/numeral.c",
         "csrc/lua/open.c",
         "csrc/lua/path.c",

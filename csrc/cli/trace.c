@@ -188,10 +188,12 @@ static void on_running(xio_tracer *tracer, xio_task *task, bool by_task) {
     (void)fputc('}', trace.file);
   }
   put_begin(task, "run", "run", us);
-  if (first && ours->place != NULL) {
+  int line = 0;
+  const char *source = first ? xiol_task_place(ours, &line) : NULL;
+  if (source != NULL) {
     (void)fputs(",\"args\":{\"spawned\":", trace.file);
     char place[NAME_BYTES_MAX];
-    (void)snprintf(place, sizeof place, "%s:%d", ours->place, ours->place_line);
+    (void)snprintf(place, sizeof place, "%s:%d", source, line);
     put_string(place);
     (void)fputc('}', trace.file);
   }
@@ -273,7 +275,7 @@ static void put_mark(const char *name, const xio_scope *scope, uint64_t track,
       trace.file,
       ",\"cat\":\"cancel\",\"s\":\"%c\",\"args\":{\"source\":\"%s\",\"of\":\"%s\"",
       host != NULL ? 't' : 'p', xiol_source_name(scope->source), kind);
-  if (host != NULL) (void)fprintf(trace.file, ",\"task\":%" PRIu64, host->id);
+  if (host != NULL) (void)fprintf(trace.file, ",\"task\":%" PRIu64, (uint64_t)host->id);
   (void)fputs("}}", trace.file);
 }
 

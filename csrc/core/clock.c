@@ -10,6 +10,7 @@ void xio_clock_init(xio_clock *clock, xio_allocator alloc, bool is_virtual) {
   clock->alloc = alloc;
   clock->virtual_now_at = 0;
   clock->is_virtual = is_virtual;
+  clock->on_limit = NULL;
 }
 
 void xio_clock_deinit(xio_clock *clock) {
@@ -46,15 +47,20 @@ uint32_t xio_clock_expire(xio_clock *clock) {
     if (item == NULL || at > now) return fired;
     xio_timer *timer = XIO_CONTAINER_OF(item, xio_timer, item);
     xio_timer_disarm(clock, timer);
-    timer->on_fire(timer);
+    xio_timer_fn on_fire = clock->on_limit;
+    if (!timer->is_limit) on_fire = XIO_CONTAINER_OF(timer, xio_alarm, timer)->on_fire;
+    on_fire(timer);
     fired++;
   }
 }
 
-void xio_timer_init(xio_timer *timer, xio_timer_fn on_fire) {
-  timer->item.index = XIO_HEAP_NONE;
-  timer->reserved = false;
-  timer->on_fire = on_fire;
+void xio_alarm_init(xio_alarm *alarm, xio_timer_fn on_fire) {
+  alarm->timer = (xio_timer){.item = {XIO_HEAP_NONE}};
+  alarm->on_fire = on_fire;
+}
+
+void xio_timer_init_limit(xio_timer *timer) {
+  *timer = (xio_timer){.item = {XIO_HEAP_NONE}, .is_limit = true};
 }
 
 int xio_timer_reserve(xio_clock *clock, xio_timer *timer) {

@@ -23,13 +23,21 @@ typedef void (*xio_timer_fn)(xio_timer *timer);
 struct xio_timer {
   xio_heap_item item; /* first: the heap's entry names it */
   bool reserved;      /* holds a promise of the heap while it is not armed */
-  xio_timer_fn on_fire;
+  bool is_limit;      /* of a wait; it is no alarm */
 };
+
+/* A timer that knows whom to call. Those of waits, which are many, do not: the clock
+ * does. */
+typedef struct xio_alarm {
+  xio_timer timer;
+  xio_timer_fn on_fire;
+} xio_alarm;
 
 typedef struct xio_clock {
   xio_heap timers;
   xio_allocator alloc;
   int64_t virtual_now_at; /* the time of a virtual clock */
+  xio_timer_fn on_limit;  /* of the timers of waits; set by who arms one */
   bool is_virtual;
 } xio_clock;
 
@@ -54,7 +62,10 @@ int64_t xio_clock_next(const xio_clock *clock);
 /* Fires, in order, every timer that is due now. Returns how many. */
 uint32_t xio_clock_expire(xio_clock *clock);
 
-void xio_timer_init(xio_timer *timer, xio_timer_fn on_fire);
+void xio_alarm_init(xio_alarm *alarm, xio_timer_fn on_fire);
+
+/* The timer of a wait. */
+void xio_timer_init_limit(xio_timer *timer);
 
 static inline bool xio_timer_armed(const xio_timer *timer) {
   return timer->item.index != XIO_HEAP_NONE;

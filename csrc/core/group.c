@@ -96,7 +96,7 @@ void xio_group_child_ended(xio_task *task, xio_outcome outcome) {
   xio_scope_detach(&task->own);
   task->wait.scope = NULL;
   task->state = XIO_TASK_ENDED;
-  task->outcome = (uint8_t)outcome;
+  task->outcome = outcome & 7;
   if (XIO_UNLIKELY(task->locks != NULL)) xio_lock_break_all(task);
   xio_wait *starter = task->starter;
   task->starter = NULL;

@@ -100,7 +100,7 @@ void xio_region_init(xio_region *region, xio_scope_kind kind) {
   *region = (xio_region){.scope = {.kind = (uint8_t)kind}, .deadline_at = XIO_NEVER};
   xio_list_init(&region->children);
   xio_list_init(&region->scope.sibling);
-  xio_timer_init(&region->timer, on_timer);
+  xio_alarm_init(&region->alarm, on_timer);
 }
 
 /* Arms the timer of a region that is being entered, or cancels it when it is too late. */

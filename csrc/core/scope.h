@@ -59,7 +59,10 @@ typedef struct xio_region {
   xio_runqueue *queue; /* NULL until entered */
   xio_wait *host;      /* of the task that entered it; NULL for a root */
   xio_list children;   /* scopes inside, through `sibling`, in order of entry */
-  xio_timer timer;     /* the deadline, or the end of a shield with grace */
+  union {              /* the same: the deadline, or the end of a shield with grace */
+    xio_timer timer;
+    xio_alarm alarm;
+  };
   int64_t deadline_at;
   int64_t grace_ns; /* how long the shield lasts after a cancellation; 0: until lifted */
 } xio_region;

@@ -70,7 +70,7 @@ static void finish(xio_shared_wait *wait) {
   if (wait->on_ready != NULL) {
     wait->on_ready(wait);
   } else {
-    wait->wait->won = &wait->wait->self; /* it was given something, perhaps */
+    wait->wait->won = true; /* it was given something, perhaps */
     xio_wait_complete(wait->wait, wait->status);
   }
 }

@@ -95,7 +95,7 @@ int xio_signals_open(xio_signals **out, xio_loop *loop, int64_t grace_ns, bool a
   if (signals == NULL) return XIO_ENOMEM;
   signals->loop = loop;
   signals->grace_ns = grace_ns;
-  xio_timer_init(&signals->grace, on_grace_over);
+  xio_alarm_init(&signals->grace_alarm, on_grace_over);
   int status = xio_timer_reserve(&loop->clock, &signals->grace);
   if (status != XIO_OK) {
     xio_alloc_free(&loop->alloc, signals, sizeof *signals);

@@ -24,7 +24,10 @@ typedef struct xio_signal_watch {
 struct xio_signals {
   xio_loop *loop;
   xio_signal_watch watches[XIO_SIGNALS];
-  xio_timer grace;
+  union { /* the same */
+    xio_timer grace;
+    xio_alarm grace_alarm;
+  };
   int64_t grace_ns;
   int first;         /* the number of the first signal; 0: none came */
   int count;         /* how many came */

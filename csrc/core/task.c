@@ -8,7 +8,7 @@ void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops)
   task->ops = ops;
   task->starter = NULL;
   task->locks = NULL;
-  task->id = queue != NULL ? ++queue->last_task_id : 0;
+  task->id = queue != NULL ? ++queue->last_task_id & XIO_TASK_ID_MAX : 0;
   task->state = XIO_TASK_HELD;
   task->outcome = XIO_OUTCOME_NONE;
   task->daemon = false;

@@ -41,20 +41,23 @@ typedef enum xio_outcome {
   XIO_OUTCOME_CANCELLED
 } xio_outcome;
 
+/* As many ids as are given in years. */
+#define XIO_TASK_ID_MAX ((UINT64_C(1) << 48) - 1)
+
 struct xio_task {
   xio_wait wait;
   const xio_task_ops *ops;
   xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed, and
                     `parent` is its group's also after its end */
-  xio_list joiners;  /* waiters for its end */
-  xio_wait *starter; /* of the task that waits in start() for it; NULL otherwise */
-  xio_lock *locks;   /* one of those that it owns (lock.h); NULL: none */
-  uint64_t id;       /* unique within its loop, in order of spawning */
-  uint8_t state;     /* xio_task_state */
-  uint8_t outcome;   /* xio_outcome */
-  bool daemon;
-  bool started;       /* it has told its starter so */
-  uint16_t swallowed; /* cancellations delivered in a row while it went on */
+  xio_list joiners;     /* waiters for its end */
+  xio_wait *starter;    /* of the task that waits in start() for it; NULL otherwise */
+  xio_lock *locks;      /* one of those that it owns (lock.h); NULL: none */
+  uint64_t id : 48;     /* unique within its loop, in order of spawning */
+  uint64_t state : 2;   /* xio_task_state */
+  uint64_t outcome : 3; /* xio_outcome */
+  uint64_t daemon : 1;
+  uint64_t started : 1;   /* it has told its starter so */
+  uint64_t swallowed : 8; /* cancellations delivered in a row while it went on */
 };
 
 /* A task that no group knows yet. `queue` may be NULL where xio_task_renew follows. */
@@ -68,7 +71,7 @@ static inline void xio_task_renew(xio_task *task, xio_runqueue *queue) {
   task->wait.queue = queue;
   task->wait.state = XIO_WAIT_IDLE;
   xio_scope_renew(&task->own);
-  task->id = ++queue->last_task_id;
+  task->id = ++queue->last_task_id & XIO_TASK_ID_MAX;
   task->state = XIO_TASK_HELD;
   task->outcome = XIO_OUTCOME_NONE;
   task->started = false;

@@ -8,7 +8,7 @@ static void on_limit(xio_timer *timer) {
   XIO_ASSERT(wait->state == XIO_WAIT_PARKED);
   if (wait->aborting) return; /* told to hurry already */
   if (wait->ops->abort(wait) == XIO_OK) {
-    xio_wait_complete(wait, wait->timer_status);
+    xio_wait_complete(wait, wait->limit_status);
   } else {
     wait->aborting = true;
   }
@@ -18,14 +18,14 @@ void xio_wait_init(xio_wait *wait, xio_runqueue *queue) {
   *wait = (xio_wait){.queue = queue};
   xio_list_init(&wait->self.link);
   wait->self.wait = wait;
-  xio_timer_init(&wait->timer, on_limit);
+  xio_timer_init_limit(&wait->timer);
 }
 
 void xio_wait_park(xio_wait *wait, const xio_wait_ops *ops, void *source) {
   XIO_ASSERT(wait->state == XIO_WAIT_IDLE);
   wait->ops = ops;
   wait->source = source;
-  wait->won = NULL;
+  wait->won = false;
   wait->aborting = false;
   wait->state = XIO_WAIT_PARKED;
 }
@@ -36,8 +36,9 @@ int xio_wait_limit(xio_wait *wait, int64_t at, int status) {
     xio_wait_unlimit(wait);
     return XIO_OK;
   }
+  wait->queue->clock->on_limit = on_limit; /* the clock knows no waits */
   int armed = xio_timer_arm(wait->queue->clock, &wait->timer, at);
-  if (armed == XIO_OK) wait->timer_status = status;
+  if (armed == XIO_OK) wait->limit_status = (int16_t)status;
   return armed;
 }
 
@@ -58,8 +59,8 @@ void xio_wait_complete(xio_wait *wait, int status) {
 void xio_waiter_complete(xio_waiter *waiter, int status) {
   xio_wait *wait = waiter->wait;
   xio_list_remove(&waiter->link);
-  wait->won = waiter;
-  if (wait->ops->settle != NULL) wait->ops->settle(wait);
+  wait->won = true;
+  if (wait->ops->settle != NULL) wait->ops->settle(wait, waiter);
   xio_wait_complete(wait, status);
 }
 
@@ -82,7 +83,7 @@ int xio_wait_forgo(xio_wait *wait) {
   xio_wait_abort(wait);
   if (wait->state == XIO_WAIT_PARKED) return XIO_EBUSY;
   if (wait->state == XIO_WAIT_IDLE) return XIO_OK;
-  if (wait->status != XIO_OK || wait->won == NULL || wait->ops->forgo == NULL) {
+  if (wait->status != XIO_OK || !wait->won || wait->ops->forgo == NULL) {
     return XIO_OK;
   }
   int status = wait->ops->forgo(wait);

@@ -40,7 +40,7 @@ typedef struct xio_wait_ops {
 
   /* Takes the losing entries of a wait with several out of their queues, after `won` was
    * taken; NULL where there is only one entry. */
-  void (*settle)(xio_wait *wait);
+  void (*settle)(xio_wait *wait, xio_waiter *won);
 
   /* The wait has completed with XIO_OK through one of its entries, and its task will not
    * go on from it: hands on what it was given. XIO_OK, or XIO_EBUSY: that is with the
@@ -59,12 +59,12 @@ struct xio_wait {
   xio_waiter self;  /* its link is also that of the run queue */
   xio_scope *scope; /* the task's innermost scope: through it cancellation comes */
   xio_runqueue *queue;
-  xio_waiter *won;         /* the entry that completed it; NULL when none did */
   int status;              /* how the last wait ended */
+  int16_t limit_status;    /* with which the limit completes it */
   uint8_t state;           /* xio_wait_state */
-  bool aborting;           /* abort was called and answered XIO_EBUSY */
-  bool by_task;            /* a task completed it, and a tracer was told */
-  int timer_status;        /* with which the timer completes it */
+  bool aborting : 1;       /* abort was called and answered XIO_EBUSY */
+  bool won : 1;            /* one of its entries completed it */
+  bool by_task : 1;        /* a task completed it, and a tracer was told */
   const xio_wait_ops *ops; /* of the wait in progress, or of the last one */
   void *source;            /* what is waited for, as ops understand it */
   xio_timer timer;         /* the wait's own time limit */
@@ -105,7 +105,7 @@ int xio_wait_forgo(xio_wait *wait) XIO_WARN_UNUSED;
 static inline void xio_wait_reschedule(xio_wait *wait, int status) {
   XIO_ASSERT(wait->state == XIO_WAIT_IDLE);
   wait->status = status;
-  wait->won = NULL;
+  wait->won = false;
   wait->state = XIO_WAIT_READY;
   xio_runqueue_push(wait->queue, &wait->self.link);
 }

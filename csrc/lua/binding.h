@@ -366,6 +366,9 @@ int xiol_spawn_from(lua_State *L, xiol_state *state, const xiol_spawn *how, int 
  * top, which is popped; pushes its handle. Raises before anything is done. */
 xiol_task *xiol_spawn_host(lua_State *L, xiol_state *state, const xiol_spawn *how);
 
+/* The source and line of the spawn of `task`; NULL: not known. */
+const char *xiol_task_place(const xiol_task *task, int *line);
+
 /* The task's memory goes back; its handle must have been told of the outcome. */
 void xiol_task_free(xiol_state *state, xiol_task *task);
 
@@ -448,19 +451,24 @@ bool xiol_only_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
  * where it may not, or where too many are nested. */
 xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *function);
 
-/* Raises what xiol_unnest found at the end of what `verb` opened, if anything. */
-void xiol_check_misnested(lua_State *L, xiol_task *task, const char *verb);
-
 /* The nearest line of the program at or above `level`; `*place` NULL: not known. */
 void xiol_find_place(lua_State *L, xiol_state *state, int level, const char **place,
                      int *line);
+
+/* One reference less to a scope that a function or a handle holds. */
+void xiol_scope_unref(xiol_scope *scope);
+
+/* -- nest.c: scopes left open ------------------------------------------------------- */
 
 /* Ends what a discarded coroutine left open inside `scope` of the running task. True: the
  * task is parked for that; yield, and call again. */
 bool xiol_unnest(xiol_task *task, xio_scope *scope);
 
-/* One reference less to a scope that a function or a handle holds. */
-void xiol_scope_unref(xiol_scope *scope);
+/* Forgets what xiol_unnest found in a task that is `misnested`. */
+void xiol_drop_misnested(xiol_state *state, xiol_task *task);
+
+/* Raises what xiol_unnest found at the end of what `verb` opened, if anything. */
+void xiol_check_misnested(lua_State *L, xiol_task *task, const char *verb);
 
 /* -- group.c ------------------------------------------------------------------------- */
 

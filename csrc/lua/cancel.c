@@ -198,8 +198,10 @@ static void warn_swallowed(lua_State *L, xiol_task *task) {
 int xiol_raise_cancelled(lua_State *L, xiol_state *state, xiol_task *task) {
   xio_scope *origin = origin_of(task->core.wait.scope);
   XIO_ASSERT(origin != NULL);
-  task->core.swallowed++;
-  if (task->core.swallowed == SWALLOWED_MAX + 1) warn_swallowed(L, task);
+  if (task->core.swallowed <= SWALLOWED_MAX) {
+    task->core.swallowed++;
+    if (task->core.swallowed > SWALLOWED_MAX) warn_swallowed(L, task);
+  }
   xiol_push_cancelled(L, state, origin);
   return lua_error(L);
 }

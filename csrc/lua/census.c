@@ -61,8 +61,10 @@ static void add_task(lua_State *L, xiol_state *state, xiol_task *task) {
   lua_setfield(L, -2, "daemon");
   lua_pushboolean(L, task->core.wait.scope->effective);
   lua_setfield(L, -2, "cancelled");
-  if (task->place != NULL) {
-    lua_pushfstring(L, "%s:%d", task->place, task->place_line);
+  int line = 0;
+  const char *place = xiol_task_place(task, &line);
+  if (place != NULL) {
+    lua_pushfstring(L, "%s:%d", place, line);
     lua_setfield(L, -2, "spawned");
   }
   set_where(L, state, task);

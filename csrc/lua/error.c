@@ -133,9 +133,10 @@ static void push_spawned(lua_State *L, xiol_task *task) {
   xiol_push_task_name(L, -1);
   lua_setfield(L, -3, "name");
   lua_pop(L, 1);
-  if (task->place != NULL) {
-    lua_pushfstring(L, "%s%s:%d", task->place_near ? "near " : "", task->place,
-                    task->place_line);
+  int line = 0;
+  const char *place = xiol_task_place(task, &line);
+  if (place != NULL) {
+    lua_pushfstring(L, "%s%s:%d", task->place_near ? "near " : "", place, line);
     lua_setfield(L, -2, "place");
   }
 }

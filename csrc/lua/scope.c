@@ -103,56 +103,6 @@ bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope) {
   return false;
 }
 
-/* Notes which scope was found open at the end of the one around it. One whose generator
- * was not cut off is open because its end has failed, for want of memory, and raised
- * that. */
-static void note_misnested(xiol_task *task, xio_scope *inner) {
-  if (inner->kind == XIO_SCOPE_GROUP) {
-    xiol_group *group =
-        XIO_CONTAINER_OF(XIO_CONTAINER_OF(inner, xio_group, scope), xiol_group, core);
-    if (group->generator == NULL) return;
-    task->misnested = true;
-    task->misnested_verb = "group";
-    task->misnested_place = group->place;
-    task->misnested_line = group->place_line;
-  } else {
-    xiol_scope *scope = XIO_CONTAINER_OF(inner, xiol_scope, core);
-    if (scope->generator == NULL) return;
-    task->misnested = true;
-    task->misnested_verb = scope->verb;
-    task->misnested_place = scope->place;
-    task->misnested_line = scope->place_line;
-  }
-}
-
-bool xiol_unnest(xiol_task *task, xio_scope *scope) {
-  while (XIO_UNLIKELY(task->core.wait.scope != scope)) {
-    xio_scope *inner = task->core.wait.scope;
-    xio_group *group = XIO_CONTAINER_OF(inner, xio_group, scope);
-    if (inner->kind == XIO_SCOPE_GROUP && group->live != 0) {
-      xio_scope_cancel(inner, XIO_SOURCE_SHUTDOWN);
-      xio_group_join(group, false);
-      return true;
-    }
-    note_misnested(task, inner);
-    int status = xio_scope_leave(inner);
-    XIO_ASSERT(status == XIO_OK);
-    xiol_task_ops.abandon_scope(inner);
-  }
-  return false;
-}
-
-void xiol_check_misnested(lua_State *L, xiol_task *task, const char *verb) {
-  if (XIO_LIKELY(!task->misnested)) return;
-  task->misnested = false;
-  xiol_fail(L,
-            "xio.%s ends here while xio.%s, opened at %s:%d inside it, is still open: "
-            "the coroutine that opened it was closed or dropped",
-            verb, task->misnested_verb,
-            task->misnested_place != NULL ? task->misnested_place : "?",
-            task->misnested_line);
-}
-
 /* -- running a body ------------------------------------------------------------------ */
 
 /* Raises the TimeoutError of the function `verb`; its limit is in the frame. */

@@ -301,9 +301,9 @@ static void withdraw(xiol_select *select) {
 
 /* The number of the case that won goes to where it outlives the record, as does its tag,
  * which of a descriptor is the side. */
-static void settle_select(xio_wait *wait) {
+static void settle_select(xio_wait *wait, xio_waiter *waiter) {
   xiol_select *select = wait->source;
-  xiol_select_case *won = XIO_CONTAINER_OF(wait->won, xiol_select_case, waiter);
+  xiol_select_case *won = XIO_CONTAINER_OF(waiter, xiol_select_case, waiter);
   wait->self.tag = (uint32_t)(won - select->cases) + 1;
   wait->self.mark = won->waiter.tag;
   withdraw(select);
@@ -444,7 +444,7 @@ static int finish_select(lua_State *L, int status, lua_KContext context) {
   if (context < 0) {
     return deliver(L, state, wait, (int)(-context / 4), status, (int)(-context % 4));
   }
-  if (wait->won == NULL) {
+  if (!wait->won) {
     lua_pushinteger(L, find_limit(L, (int)context));
     return 1;
   }

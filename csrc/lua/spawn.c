@@ -7,6 +7,9 @@
 
 #include "binding.h"
 
+/* A place is the number of a source, and the line; 0 is none. */
+enum { LINE_BITS = 22, LINE_MAX_KNOWN = (1 << LINE_BITS) - 1 };
+
 enum { SOURCES_MAX = 512, PLACES_ALIKE = 64, PLACES_SKIPPED = 250 };
 
 /* -- memory -------------------------------------------------------------------------- */
@@ -31,6 +34,7 @@ void xiol_task_free(xiol_state *state, xiol_task *task) {
   if (task->handle != NULL) task->handle->task = NULL;
   lua_State *co = task->coroutine.thread;
   if (task->waiting) xiol_body_drop(state, task);
+  if (XIO_UNLIKELY(task->misnested)) xiol_drop_misnested(state, task);
   if (task->slot != 0) {
     if (co != NULL && !task->escaped) {
       xiol_let_go(co, state, XIOL_BASE_ANCHORS, task->slot);
@@ -62,7 +66,7 @@ static const char *keep_source(xiol_state *state, const char *name) {
   memcpy(file->name, name, strlen(name) + 1);
   file->next = state->sources;
   state->sources = file;
-  state->source_count++;
+  file->number = ++state->source_count;
   return file->name;
 }
 
@@ -81,6 +85,24 @@ void xiol_find_place(lua_State *L, xiol_state *state, int level, const char **pl
     *line = ar.currentline;
     return;
   }
+}
+
+static uint32_t find_place(lua_State *L, xiol_state *state) {
+  const char *name = NULL;
+  int line = 0;
+  xiol_find_place(L, state, 1, &name, &line);
+  if (name == NULL) return 0;
+  uint32_t number = XIO_CONTAINER_OF(name, xiol_source_file, name)->number;
+  return number << LINE_BITS | (uint32_t)(line < LINE_MAX_KNOWN ? line : LINE_MAX_KNOWN);
+}
+
+const char *xiol_task_place(const xiol_task *task, int *line) {
+  const xiol_source_file *file = task->runtime->state->sources;
+  if (task->place == 0) return NULL;
+  while (file != NULL && file->number != task->place >> LINE_BITS) file = file->next;
+  XIO_ASSERT(file != NULL);
+  *line = (int)(task->place & LINE_MAX_KNOWN);
+  return file->name;
 }
 
 /* Reads {name=, daemon=} at `index`, and puts the name, or nil, in its place. */
@@ -111,7 +133,6 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int argu
   xio_task_renew(&task->core, &runtime->loop->queue);
   task->runtime = runtime;
   task->handle = NULL;
-  task->host = NULL;
   task->coroutine.thread = NULL;
   task->slot = slot;
   task->waiting = false;
@@ -131,26 +152,23 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int argu
  * and only every so often it is looked again. */
 static void note_place(lua_State *L, xiol_state *state, xiol_task *task,
                        const xio_group *group) {
-  task->place = NULL;
+  task->place = 0;
   task->place_near = false;
   if (task->runtime->no_places) return;
   bool alike = state->spawned.group == group && state->spawned.same >= PLACES_ALIKE;
   if (alike && ++state->spawned.skipped < PLACES_SKIPPED) {
     task->place = state->spawned.place;
-    task->place_line = state->spawned.line;
     task->place_near = true;
     return;
   }
   state->spawned.skipped = 0;
-  xiol_find_place(L, state, 1, &task->place, &task->place_line);
-  if (state->spawned.group == group && state->spawned.place == task->place &&
-      state->spawned.line == task->place_line) {
+  task->place = find_place(L, state);
+  if (state->spawned.group == group && state->spawned.place == task->place) {
     state->spawned.same++;
     return;
   }
   state->spawned.group = group;
   state->spawned.place = task->place;
-  state->spawned.line = task->place_line;
   state->spawned.same = 0;
 }
 
@@ -241,8 +259,10 @@ static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *
 
 xiol_task *xiol_spawn_host(lua_State *L, xiol_state *state, const xiol_spawn *how) {
   spawn_with_handle(L, state, how, lua_gettop(L), 0);
-  xiol_task_handle *handle = lua_touserdata(L, -1);
-  return handle->task;
+  xiol_task *task = ((xiol_task_handle *)lua_touserdata(L, -1))->task;
+  if (task->waiting) xiol_body_drop(state, task); /* its handle knows its name */
+  task->host = NULL;
+  return task;
 }
 
 int xiol_spawn_from(lua_State *L, xiol_state *state, const xiol_spawn *how, int first) {

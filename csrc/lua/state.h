@@ -38,6 +38,7 @@ extern const xiol_kind xiol_kind_task, xiol_kind_scope, xiol_kind_cancelled,
 typedef struct xiol_source_file xiol_source_file;
 struct xiol_source_file {
   xiol_source_file *next;
+  uint32_t number; /* from 1 */
   char name[LUA_IDSIZE];
 };
 
@@ -159,15 +160,15 @@ struct xiol_state {
   } last_group;
   struct { /* the place of the last spawns, and how often it was the same */
     const xio_group *group;
-    const char *place;
-    int line;
+    uint32_t place;
     uint32_t same, skipped;
   } spawned;
-  struct {                        /* of attention.c */
-    void (*look)(lua_State *L);   /* the host's; NULL: none */
-    volatile sig_atomic_t wanted; /* it is to be called */
-    lua_State *hooked;            /* the coroutine that has our hook; NULL: none */
-    lua_Hook hook;                /* what was found there */
+  struct xiol_misnested *misnested; /* of nest.c: of tasks that are `misnested` */
+  struct {                          /* of attention.c */
+    void (*look)(lua_State *L);     /* the host's; NULL: none */
+    volatile sig_atomic_t wanted;   /* it is to be called */
+    lua_State *hooked;              /* the coroutine that has our hook; NULL: none */
+    lua_Hook hook;                  /* what was found there */
     int mask, count;
   } attention;
   struct xio_blocker
@@ -233,30 +234,32 @@ typedef struct xiol_task_handle {
 struct xiol_task {
   xiol_coroutine coroutine; /* mostly none before the first run */
   xiol_runtime *runtime;
-  uint16_t atomic;          /* depth of xio.atomic */
-  uint8_t outcome;          /* xio_outcome of the body */
-  bool begun;               /* it was resumed */
-  bool waiting;             /* its function waits in body.c */
-  bool escaped;             /* its coroutine was shown to the program */
-  uint8_t watches;          /* how many of its callers watch it */
-  bool misnested;           /* a scope was found open at the end of the one around it */
-  xio_task core;            /* in the middle: what a switch touches is near each other */
-  xiol_task_handle *handle; /* NULL: nobody has asked for it yet */
-  struct xio_ctask *host;   /* a C task's record (csrc/host); NULL: it is a coroutine */
-  xiol_task *next_free;
-  lua_State *parked; /* where it waits, and may be handed values (channel.c) */
-  const char *place; /* source of the spawn, in the state's list; NULL: not known */
-  int place_line;
-  int slot;             /* anchor of the handle; 0: there is none */
-  uint32_t body;        /* number of its function in body.c, while it waits there */
-  int arguments;        /* that wait for the first run */
-  int results;          /* of the body, as in the handle */
-  bool place_near;      /* the place is that of spawns just before it */
-  bool watch_paused;    /* it was suspended since the watch began (testing.c) */
-  uint16_t watch_least; /* the least depth of what hid its checkpoints since */
-  int misnested_line;
-  const char *misnested_verb; /* which function opened that, and where */
-  const char *misnested_place;
+  uint16_t atomic;       /* depth of xio.atomic */
+  uint16_t watch_least;  /* the least depth of what hid its checkpoints since */
+  uint8_t watches;       /* how many of its callers watch it (testing.c) */
+  uint8_t outcome;       /* xio_outcome of the body */
+  bool watch_paused : 1; /* it was suspended since the watch began */
+  bool begun : 1;        /* it was resumed */
+  bool waiting : 1;      /* its function waits in body.c */
+  bool escaped : 1;      /* its coroutine was shown to the program */
+  bool misnested : 1;    /* a scope was found open at the end of the one around it */
+  bool place_near : 1;   /* the place is that of spawns just before it */
+  xio_task core;         /* in the middle: what a switch touches is near each other */
+  union {
+    xiol_task_handle *handle; /* NULL: nobody has asked for it yet */
+    xiol_task *next_free;
+  };
+  union {
+    struct {         /* before it begins */
+      uint32_t body; /* number of its function in body.c, while it waits there */
+      int arguments; /* that wait with it */
+    };
+    lua_State *parked;      /* where it waits, and may be handed values (channel.c) */
+    struct xio_ctask *host; /* of a C task: its record (csrc/host) */
+  };
+  uint32_t place; /* of the spawn; 0: not known (xiol_task_place) */
+  int slot;       /* anchor of the handle; 0: there is none */
+  int results;    /* of the body, as in the handle */
 };
 
 /* A scope entered by a function, or made by xio.new_scope. */

@@ -218,8 +218,10 @@ static void withdraw(const twin_agent *its) {
   }
 }
 
-static void settle_select(xio_wait *wait) {
-  withdraw(wait->source);
+static void settle_select(xio_wait *wait, xio_waiter *won) {
+  twin_agent *its = wait->source;
+  its->won = (int)(won - its->entries);
+  withdraw(its);
 }
 
 static int abort_select(xio_wait *wait) {
@@ -374,8 +376,7 @@ bool twin_finish(ctask *self) {
     return true;
   }
   TWIN_EXPECT(sim, !wanted->waits && status == wanted->status, "wait: ended otherwise");
-  const xio_waiter *entries = its->selects ? its->entries : &wait->self;
-  int won = wait->won != NULL ? (int)(wait->won - entries) : -1;
+  int won = !wait->won ? -1 : its->selects ? its->won : 0;
   bool regains = its->cases[0].kind == MODEL_NOTICE;
   TWIN_EXPECT(sim, regains || won == wanted->won, "select: another case took effect");
   if (status == XIO_ECANCELED) sim->cancelled++;

@@ -27,6 +27,7 @@ typedef struct twin_agent {
   ctask_op ops[TWIN_OPS];
   model_case cases[MODEL_CASES]; /* of the operation that it waits in */
   xio_waiter entries[MODEL_CASES];
+  int won;   /* the last that completed a select */
   int count; /* of cases; 0: it is in no operation */
   bool selects;
   bool done;         /* the operation has taken effect before a pause */

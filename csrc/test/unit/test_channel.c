@@ -410,14 +410,15 @@ static xio_channel other;
 static xio_waiter entries[2];
 static uint32_t settled;
 
-static void settle_both(xio_wait *wait) {
+static void settle_both(xio_wait *wait, xio_waiter *won) {
   (void)wait;
+  (void)won;
   settled++;
   for (int i = 0; i < 2; i++) xio_list_remove(&entries[i].link);
 }
 
 static int abort_both(xio_wait *wait) {
-  settle_both(wait);
+  settle_both(wait, entries);
   return XIO_OK;
 }
 

@@ -82,7 +82,18 @@ static void assert_broken(const char *what) {
   assert_false(xio_check_loop(world.loop, NULL));
 }
 
-/* Sets `place` to `value`, expects `what` to be seen, and undoes it. */
+/* Sets `place`, which is `before`, to `value`, expects `what` to be seen, and undoes
+ * it. */
+#define DAMAGE_BITS(place, before, value, what) \
+  do { \
+    assert_int_equal(place, before); \
+    (place) = (value); \
+    assert_broken(what); \
+    (place) = (before); \
+    assert_holds(world.loop); \
+  } while (0)
+
+/* The same where the place is no bit-field. */
 #define DAMAGE(place, value, what) \
   do { \
     __typeof__(place) before = (place); \
@@ -97,9 +108,8 @@ static void sees_damage_to_scopes(void **state) {
   fill();
   DAMAGE(has.outer->scope.effective, true, "scope: effective is out of date");
   DAMAGE(has.outer->scope.source, XIO_SOURCE_CANCEL, "scope: effective is out of date");
-  has.outer->scope.left = true;
-  assert_broken("scope: in the tree without being entered");
-  has.outer->scope.left = false;
+  DAMAGE_BITS(has.outer->scope.left, false, true,
+              "scope: in the tree without being entered");
   DAMAGE(has.outer->queue, NULL, "scope: in the tree of another loop");
   DAMAGE(has.outer->scope.depth, 7, "scope: wrong depth");
   DAMAGE(has.sleeping->own.depth, 1, "scope: a task's own has a depth");
@@ -148,16 +158,18 @@ static void sees_damage_to_waits(void **state) {
   DAMAGE(has.joined->wait.state, XIO_WAIT_IDLE,
          "task: neither ready nor running nor parked");
   DAMAGE(has.joined->wait.state, XIO_WAIT_READY, "wait: ready, but in no queue");
-  DAMAGE(has.group->joiner->aborting, false,
-         "wait: parked under a cancellation that did not reach it");
+  DAMAGE_BITS(has.group->joiner->aborting, true, false,
+              "wait: parked under a cancellation that did not reach it");
   end_world(&world);
 }
 
 static void sees_damage_to_tasks(void **state) {
   (void)state;
   fill();
-  DAMAGE(has.sleeping->state, XIO_TASK_ENDED, "task: ended, but still in its group");
-  DAMAGE(has.sleeping->outcome, XIO_OUTCOME_DONE, "task: lives, but has an outcome");
+  DAMAGE_BITS(has.sleeping->state, XIO_TASK_LIVE, XIO_TASK_ENDED,
+              "task: ended, but still in its group");
+  DAMAGE_BITS(has.sleeping->outcome, XIO_OUTCOME_NONE, XIO_OUTCOME_DONE,
+              "task: lives, but has an outcome");
   DAMAGE(has.joining->wait.source, has.sleeping,
          "task: one that waits for another awaits it");
   DAMAGE(has.joining->wait.state, XIO_WAIT_IDLE,
@@ -181,8 +193,8 @@ static void sees_damage_to_starts(void **state) {
   (void)state;
   fill();
   DAMAGE(has.child->starter, NULL, "start: the child does not know who waits for it");
-  DAMAGE(has.child->started, true,
-         "start: the child has started, but its caller waits on");
+  DAMAGE_BITS(has.child->started, false, true,
+              "start: the child has started, but its caller waits on");
   DAMAGE(has.starting->wait.source, has.joined,
          "start: the child does not know who waits for it");
   DAMAGE(has.ready->starter, &has.sleeping->wait,
@@ -212,7 +224,8 @@ static void sees_damage_to_groups(void **state) {
   DAMAGE(has.group->queue, NULL, "group: of another loop");
   DAMAGE(has.held->own.parent, &root->scope, "scope: a child does not name its parent");
   xio_task *failed = XIO_CONTAINER_OF(has.group->failed.next, xio_task, own.sibling);
-  DAMAGE(failed->outcome, XIO_OUTCOME_DONE, "group: one listed as failed has not");
+  DAMAGE_BITS(failed->outcome, XIO_OUTCOME_FAILED, XIO_OUTCOME_DONE,
+              "group: one listed as failed has not");
   DAMAGE(failed->own.parent, &root->scope, "group: lists the failure of another group");
   xio_list_remove(&has.held->wait.self.link);
   assert_broken("group: not every held child is listed as held");
@@ -277,7 +290,7 @@ static void sees_damage_to_the_clock(void **state) {
   DAMAGE(has.joined->wait.timer.item.index, 1000,
          "timer: armed, but not in the clock's heap");
   xio_timer stray;
-  xio_timer_init(&stray, NULL);
+  xio_timer_init_limit(&stray);
   assert_int_equal(xio_timer_arm(&world.loop->clock, &stray, XIO_NEVER), XIO_OK);
   assert_broken("clock: a timer of nobody is armed");
   xio_timer_disarm(&world.loop->clock, &stray);

@@ -4,7 +4,10 @@
 typedef struct fixture fixture;
 
 typedef struct probe {
-  xio_timer timer;
+  union { /* the same */
+    xio_timer timer;
+    xio_alarm alarm;
+  };
   fixture *f;
   int number;
   int rearm;          /* how often it arms itself again, one unit later */
@@ -37,7 +40,7 @@ static void init(fixture *f) {
   for (int i = 0; i < 40; i++) {
     f->probes[i].f = f;
     f->probes[i].number = i;
-    xio_timer_init(&f->probes[i].timer, on_fire);
+    xio_alarm_init(&f->probes[i].alarm, on_fire);
   }
 }
 

@@ -56,12 +56,18 @@ static int abort_both(xio_wait *wait) {
   return XIO_OK;
 }
 
+static void settle_both(xio_wait *wait, xio_waiter *won) {
+  both.won = (int)(won - both.entries);
+  withdraw_both(wait);
+}
+
 static const xio_wait_ops both_ops = {
-    .verb = "select", .abort = abort_both, .settle = withdraw_both};
+    .verb = "select", .abort = abort_both, .settle = settle_both};
 
 static bool begin_both(ctask *self) {
   xio_wait *wait = &self->core.wait;
   xio_wait_park(wait, &both_ops, NULL);
+  both.won = -1;
   for (int i = 0; i < ENTRIES; i++) {
     both.entries[i] = (xio_waiter){.wait = wait};
     xio_list_init(&both.entries[i].link);
@@ -73,7 +79,7 @@ static bool begin_both(ctask *self) {
 static bool finish_both(ctask *self) {
   const xio_wait *wait = &self->core.wait;
   both.status = self->last_status;
-  both.won = wait->won != NULL ? (int)(wait->won - both.entries) : -1;
+  assert_int_equal(wait->won, both.won >= 0);
   return true;
 }
 

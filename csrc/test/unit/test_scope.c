@@ -387,7 +387,7 @@ static void shield_with_grace_raised_again_gets_it_again(void **state) {
   /* others take all the room that the clock has */
   xio_timer timers[16];
   for (int i = 0; i < 16; i++) {
-    xio_timer_init(&timers[i], NULL);
+    xio_timer_init_limit(&timers[i]);
     counting_fail(&f.memory, COUNTING_FROM, 1);
     int status = xio_timer_arm(&f.clock, &timers[i], XIO_NEVER);
     assert_int_equal(status, i < 15 ? XIO_OK : XIO_ENOMEM);
