@@ -112,7 +112,7 @@ for _, kind in ipairs(KINDS) do
         assert.equal("x", far:recv())
         assert(near:shutdown())
         assert.is_nil(far:recv())
-        refused("EPIPE", "write", near:write "y")
+        refused("ECLOSED", "write", near:write "y")
       end)
     end)
 

@@ -166,6 +166,12 @@ describe("xio.net.connect", function()
       misuse(function() net.connect("127.0.0.1", 1, { delay = 0 / 0 }) end, "delay")
       misuse(function() net.connect("127.0.0.1", 1, { family = 4 }) end, "family")
       misuse(function() net.connect("127.0.0.1", 1, 5) end, "table")
+      -- also before a name is looked up
+      local options = { nodelay = 1, keepalive = "x", local_host = 5, local_port = "80" }
+      for option, value in pairs(options) do
+        misuse(function() net.connect("nosuch.invalid", 1, { [option] = value }) end,
+          "xio.net.connect", "#3", "'" .. option .. "'")
+      end
     end)
     if not support.in_task() then
       misuse(function() net.connect("127.0.0.1", 1) end, "xio.net.connect", "xio.run")
@@ -260,7 +266,32 @@ describe("xio.net.listen", function()
       misuse(function() net.listen("127.0.0.1", -1) end, "port")
       misuse(function() net.listen("127.0.0.1", 0, { nonsense = 1 }) end, "nonsense")
       misuse(function() net.listen("127.0.0.1", 0, { family = "x" }) end, "family")
-      misuse(function() net.listen("127.0.0.1", 0, { backlog = "x" }) end, "backlog")
+      -- also before a name is looked up
+      local options = {
+        backlog = "x", reuseaddr = 1, reuseport = "yes", v6only = 0, nodelay = {}, keepalive = true,
+      }
+      for option, value in pairs(options) do
+        misuse(function() net.listen("nosuch.invalid", 0, { [option] = value }) end,
+          "xio.net.listen", "#3", "'" .. option .. "'")
+      end
+      misuse(function() net.listen("127.0.0.1", 0, { backlog = 0 }) end, "backlog", "at least 1")
+      misuse(function() net.listen_unix("/x", { mode = "x" }) end, "xio.net.listen_unix", "mode")
+    end)
+  end)
+
+  it("E7 tells how many were accepted, and who waits", function()
+    run(function()
+      local listener <close> = assert(net.listen("127.0.0.1", 0))
+      local _, port = listener:name()
+      assert.same({ accepted = 0, waiting = 0 }, listener:stats())
+      xio.group(function(group)
+        group:spawn(function() assert(listener:accept()):close() end)
+        xio.checkpoint()
+        assert.same({ accepted = 0, waiting = 1 }, listener:stats())
+        assert(net.connect("127.0.0.1", port)):close()
+      end)
+      listener:close()
+      assert.same({ accepted = 1, waiting = 0 }, listener:stats())
     end)
   end)
 end)

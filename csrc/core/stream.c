@@ -175,7 +175,7 @@ int64_t xio_stream_write(xio_stream *stream, const char *bytes, size_t count) {
   int number = stream->handle.number;
   if (XIO_UNLIKELY(stream->closed)) return XIO_ECLOSED;
   if (XIO_UNLIKELY(stream->cut)) return XIO_ECANCELED;
-  if (XIO_UNLIKELY(stream->shut)) return -EPIPE;
+  if (XIO_UNLIKELY(stream->shut)) return XIO_ECLOSED;
   if (XIO_UNLIKELY(number < 0)) return XIO_ECLOSED;
   int64_t written = 0;
   xio_handle_trying(&stream->handle, XIO_FD_WRITE);

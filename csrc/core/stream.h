@@ -72,7 +72,8 @@ int xio_stream_pipe(xio_stream *out[2], xio_loop *loop) XIO_WARN_UNUSED;
 int64_t xio_stream_read(xio_stream *stream, char *bytes, size_t max) XIO_WARN_UNUSED;
 
 /* Writes some of `count` bytes: how many, 0 only of none. XIO_EAGAIN: wait first; -EPIPE:
- * it was shut down, or nobody reads; XIO_ECANCELED: it is cut; or another status. */
+ * nobody reads; XIO_ECLOSED: it was closed or shut down; XIO_ECANCELED: it is cut; or
+ * another status. */
 int64_t xio_stream_write(xio_stream *stream, const char *bytes,
                          size_t count) XIO_WARN_UNUSED;
 

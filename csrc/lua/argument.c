@@ -53,6 +53,13 @@ int xiol_type_error(lua_State *L, const char *function, int arg, const char *exp
   return xiol_arg_error(L, function, arg, message);
 }
 
+int xiol_method_error(lua_State *L, const char *function, int index,
+                      const char *expected) {
+  const char *given = push_type_name(L, index);
+  const char *message = lua_pushfstring(L, "%s expected, got %s", expected, given);
+  return xiol_arg_error(L, function, index - 1, message);
+}
+
 void *xiol_test(lua_State *L, int index, const xiol_kind *kind) {
   void *object = lua_touserdata(L, index);
   if (object == NULL) return NULL;

@@ -107,6 +107,10 @@ int xiol_arg_error(lua_State *L, const char *function, int arg, const char *mess
 /* The same, saying which type was expected and which was given. */
 int xiol_type_error(lua_State *L, const char *function, int arg, const char *expected);
 
+/* The same for a method, whose object at 1 does not count: the value is at `index`. */
+int xiol_method_error(lua_State *L, const char *function, int index,
+                      const char *expected);
+
 /* The userdata of `kind` at `index`, or NULL. */
 void *xiol_test(lua_State *L, int index, const xiol_kind *kind);
 

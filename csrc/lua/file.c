@@ -324,7 +324,7 @@ static int file_write(lua_State *L) {
   xiol_file *box = check_file(L, function);
   int top = lua_gettop(L);
   for (int i = 2; i <= top; i++) {
-    if (!lua_isstring(L, i)) xiol_type_error(L, function, i - 1, "string");
+    if (!lua_isstring(L, i)) xiol_method_error(L, function, i, "string");
   }
   if (top == 1) lua_pushliteral(L, "");
   if (top > 2) lua_concat(L, top - 1);
@@ -418,7 +418,7 @@ static int64_t check_integer(lua_State *L, int index, int64_t otherwise,
   int exact = 0;
   if (lua_isnoneornil(L, index)) return otherwise;
   if (lua_type(L, index) != LUA_TNUMBER) {
-    xiol_type_error(L, function, index - 1, "integer");
+    xiol_method_error(L, function, index, "integer");
   }
   lua_Integer value = lua_tointegerx(L, index, &exact);
   if (!exact) xiol_arg_error(L, function, index - 1, "integer expected, got a fraction");
@@ -450,7 +450,7 @@ static int file_seek(lua_State *L) {
   xiol_file *box = check_file(L, function);
   const char *whence = "cur";
   if (!lua_isnoneornil(L, 2)) {
-    if (lua_type(L, 2) != LUA_TSTRING) xiol_type_error(L, function, 1, "string");
+    if (lua_type(L, 2) != LUA_TSTRING) xiol_method_error(L, function, 2, "string");
     whence = lua_tostring(L, 2);
   }
   bool from_end = strcmp(whence, "end") == 0, from_start = strcmp(whence, "set") == 0;
@@ -489,7 +489,7 @@ static int file_fileno(lua_State *L) {
 }
 
 /* stats(): how many bytes were `read` and `written`, and how many of those read from the
- * system are `buffered`. */
+ * system are `buffered`, and how many tasks are `waiting`. */
 static int file_stats(lua_State *L) {
   xiol_file *box = check_file(L, "file:stats");
   lua_createtable(L, 0, 4);

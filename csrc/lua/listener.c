@@ -15,6 +15,7 @@ typedef struct xiol_listener {
   xio_listener *core;  /* NULL: closed */
   xiol_task *acceptor; /* in the middle of an accept; NULL: none */
   uint64_t acceptor_id;
+  uint64_t accepted; /* connections */
 } xiol_listener;
 
 static xiol_listener *check_listener(lua_State *L, const char *function) {
@@ -69,6 +70,7 @@ static int drive_accept(lua_State *L, xiol_listener *box, xiol_task *task,
     status = xio_listener_accept(box->core, &stream);
     if (XIO_LIKELY(status == XIO_OK)) {
       xiol_set_stream(lua_touserdata(L, 2), stream);
+      box->accepted++;
       return 1;
     }
     if (status != XIO_EAGAIN) break;
@@ -176,6 +178,17 @@ static int listener_name(lua_State *L) {
   int status = number < 0 ? number : xio_socket_name(number, &address);
   return status == XIO_OK ? xiol_push_address(L, &address)
                           : xiol_refuse(L, status, "name");
+}
+
+/* stats(): how many connections were `accepted`, and how many tasks are `waiting`. */
+static int listener_stats(lua_State *L) {
+  const xiol_listener *box = check_listener(L, "listener:stats");
+  lua_createtable(L, 0, 2);
+  lua_pushinteger(L, (lua_Integer)box->accepted);
+  lua_setfield(L, -2, "accepted");
+  lua_pushinteger(L, xiol_in_operation(box->acceptor, box->acceptor_id));
+  lua_setfield(L, -2, "waiting");
+  return 1;
 }
 
 static int listener_tostring(lua_State *L) {
@@ -332,7 +345,7 @@ static int begin_connect(lua_State *L, xiol_task *task, const xio_address *to,
  * code. Options: nodelay (true), keepalive (seconds), local_host, local_port. A
  * checkpoint; cancelled, there is no connection. */
 static int l_tcp_connect(lua_State *L) {
-  static const char function[] = "tcp_connect";
+  static const char function[] = "xio.net.connect";
   static const char *const allowed[] = {"nodelay", "keepalive", "local_host",
                                         "local_port", NULL};
   xiol_state *state = xiol_state_of(L);
@@ -357,7 +370,7 @@ static int l_tcp_connect(lua_State *L) {
 /* unix_connect(path): the same for a unix socket; "@name" is one in the abstract
  * space. */
 static int l_unix_connect(lua_State *L) {
-  static const char function[] = "unix_connect";
+  static const char function[] = "xio.net.connect_unix";
   xiol_state *state = xiol_state_of(L);
   xio_address to;
   const xio_address from = {.size = 0};
@@ -393,7 +406,7 @@ static int open_listener(lua_State *L, xiol_task *task, const xio_address *addre
  * (4096), reuseaddr (true), reuseport, v6only (false), nodelay (true) and keepalive
  * (seconds) of what is accepted. */
 static int l_tcp_listen(lua_State *L) {
-  static const char function[] = "tcp_listen";
+  static const char function[] = "xio.net.listen";
   static const char *const allowed[] = {"backlog", "reuseaddr", "reuseport", "v6only",
                                         "nodelay", "keepalive", NULL};
   xiol_state *state = xiol_state_of(L);
@@ -418,7 +431,7 @@ static int l_tcp_listen(lua_State *L) {
  * when the listener is closed, or "@name" in the abstract space. Options: backlog (4096),
  * mode (permissions of the name). */
 static int l_unix_listen(lua_State *L) {
-  static const char function[] = "unix_listen";
+  static const char function[] = "xio.net.listen_unix";
   static const char *const allowed[] = {"backlog", "mode", NULL};
   xiol_state *state = xiol_state_of(L);
   xio_address address;
@@ -444,11 +457,9 @@ const luaL_Reg xiol_socket_functions[] = {{"tcp_connect", l_tcp_connect},
                                           {NULL, NULL}};
 
 void xiol_open_listener(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {{"accept", listener_accept},
-                                     {"close", listener_close},
-                                     {"fileno", listener_fileno},
-                                     {"name", listener_name},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"accept", listener_accept}, {"close", listener_close}, {"fileno", listener_fileno},
+      {"name", listener_name},     {"stats", listener_stats}, {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__call", listener_call},
                                   {"__tostring", listener_tostring},
                                   {"__close", listener_end},

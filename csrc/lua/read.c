@@ -209,8 +209,7 @@ static lua_Integer check_count(lua_State *L, int index, lua_Integer least,
                                lua_Integer otherwise, const char *function) {
   int exact = 0;
   if (otherwise >= 0 && lua_isnoneornil(L, index)) return otherwise;
-  if (lua_type(L, index) != LUA_TNUMBER)
-    xiol_type_error(L, function, index - 1, "integer");
+  if (lua_type(L, index) != LUA_TNUMBER) xiol_method_error(L, function, index, "integer");
   lua_Integer value = lua_tointegerx(L, index, &exact);
   if (!exact || value < least) {
     const char *message =
@@ -390,7 +389,7 @@ static int attempt_until(lua_State *L, xiol_source *source, int end, size_t *wan
 static int source_read_until(lua_State *L) {
   xiol_source *source = check_source(L, &until_operation);
   const char *name = name_of(&until_operation, source);
-  if (lua_type(L, 2) != LUA_TSTRING) xiol_type_error(L, name, 1, "string");
+  if (lua_type(L, 2) != LUA_TSTRING) xiol_method_error(L, name, 2, "string");
   if (lua_rawlen(L, 2) == 0) {
     xiol_arg_error(L, name, 1, "string that is not empty expected");
   }

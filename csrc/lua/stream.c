@@ -162,7 +162,7 @@ static void join_strings(lua_State *L, const char *function) {
   for (int i = 2; i <= top; i++) {
     int type = lua_type(L, i);
     if (XIO_UNLIKELY(type != LUA_TSTRING && type != LUA_TNUMBER)) {
-      xiol_type_error(L, function, i - 1, "string");
+      xiol_method_error(L, function, i, "string");
     }
   }
   if (top == 2) {
@@ -176,7 +176,7 @@ static void join_strings(lua_State *L, const char *function) {
 
 /* write(...): all of the strings and numbers, waiting while the other end has no room.
  * The stream; or nil, err, a code, and how many bytes went out: "EPIPE" where nobody
- * reads or this end was shut down, "ECLOSED", "ECONNRESET", "ECANCELED" after a
+ * reads, "ECLOSED" where it was closed or shut down, "ECONNRESET", "ECANCELED" after a
  * cancelled write. A checkpoint; cancelled, it raises, and if bytes had gone out the
  * stream is broken for writing. */
 static int stream_write(lua_State *L) {
@@ -298,15 +298,21 @@ static int stream_fileno(lua_State *L) {
   return 1;
 }
 
-/* stats(): how many bytes were read and written: {read =, written =}. */
+/* stats(): how many bytes were `read` and `written`, how many that came are `buffered`
+ * for the next read, and how many tasks are `waiting`. */
 static int stream_stats(lua_State *L) {
   const xiol_stream *box = check_stream(L, "stream:stats");
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 4);
   lua_pushinteger(L, (lua_Integer)box->source.count);
   lua_setfield(L, -2, "read");
   uint64_t written = box->core != NULL ? box->core->written : box->written;
   lua_pushinteger(L, (lua_Integer)written);
   lua_setfield(L, -2, "written");
+  lua_pushinteger(L, (lua_Integer)xiol_source_buffered(&box->source));
+  lua_setfield(L, -2, "buffered");
+  bool writes = xiol_in_operation(box->writer, box->writer_id);
+  lua_pushinteger(L, xiol_source_busy(&box->source) + writes);
+  lua_setfield(L, -2, "waiting");
   return 1;
 }
 
@@ -320,7 +326,11 @@ static int push_done(lua_State *L, int status, const char *op) {
 /* nodelay([on]): whether small pieces go out at once; does nothing on what is not TCP.
  * The stream; or nil, err, code. */
 static int stream_nodelay(lua_State *L) {
-  int number = number_of(check_stream(L, "stream:nodelay"));
+  static const char function[] = "stream:nodelay";
+  int number = number_of(check_stream(L, function));
+  if (!lua_isnone(L, 2) && !lua_isboolean(L, 2)) {
+    xiol_method_error(L, function, 2, "boolean");
+  }
   bool on = lua_isnone(L, 2) || lua_toboolean(L, 2);
   return push_done(L, number < 0 ? number : xio_socket_nodelay(number, on), "nodelay");
 }
@@ -337,7 +347,7 @@ static int stream_keepalive(lua_State *L) {
     if (!(given > 0)) xiol_arg_error(L, function, 1, "seconds above 0 expected");
     seconds = given < 1 ? 1 : given > INT16_MAX ? INT16_MAX : (uint32_t)given;
   } else if (lua_type(L, 2) != LUA_TBOOLEAN || lua_toboolean(L, 2)) {
-    xiol_type_error(L, function, 1, "number of seconds or false");
+    xiol_method_error(L, function, 2, "number of seconds or false");
   }
   return push_done(L, number < 0 ? number : xio_socket_keepalive(number, seconds),
                    "keepalive");

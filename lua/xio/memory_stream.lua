@@ -359,7 +359,8 @@ end
 local function write_refusal(state)
   if state.closed then return "ECLOSED" end
   if state.cut then return "ECANCELED" end
-  if state.outgoing.ended or state.outgoing.broken then return "EPIPE" end
+  if state.outgoing.ended then return "ECLOSED" end
+  if state.outgoing.broken then return "EPIPE" end
   return nil
 end
 
@@ -387,8 +388,8 @@ end
 --- Writes strings and numbers, all of them, waiting while the other end has not read.
 ---
 --- Returns the stream; or nil, an xio.Error, a code and how many bytes went out: "EPIPE" where
---- the other end is closed or this one has shut down, "ECLOSED", "ECANCELED" after a cancelled
---- write. A checkpoint; cancelled, it raises, and if bytes had gone out the stream is broken
+--- the other end is closed, "ECLOSED" where this one is or has shut down, "ECANCELED" after a
+--- cancelled write. A checkpoint; cancelled, it raises, and if bytes had gone out the stream is broken
 --- for writing.
 ---@param ... string|number
 ---@return xio.MemoryStream?
@@ -467,11 +468,15 @@ function methods.fileno()
   return nil
 end
 
---- How many bytes were read and written: `read`, `written`.
----@return {read: integer, written: integer}
+--- How many bytes were read and written, how many came that nobody has read yet, and how many
+--- tasks wait.
+---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function methods:stats()
   local state = states[self]
-  return { read = state.read, written = state.written }
+  return {
+    read = state.read, written = state.written, buffered = #state.rest,
+    waiting = (state.reading and 1 or 0) + (state.writing and 1 or 0),
+  }
 end
 
 local stream_type = {

@@ -18,9 +18,10 @@ passed:set()
 
 -- -- arguments --------------------------------------------------------------------------
 
-local function misuse_option(name, option, expected, value)
-  argument.misuse(("bad argument to '%s' (option '%s': %s expected, got %s)"):format(name, option,
-    expected, type(value) == "number" and tostring(value) or type(value)))
+local function misuse_option(index, name, option, expected, value)
+  local given = type(value) == "number" and tostring(value) or type(value)
+  argument.misuse(("bad argument #%d to '%s' (option '%s': %s expected, got %s)")
+    :format(index, name, option, expected, given))
 end
 
 local function is_port(port)
@@ -41,15 +42,26 @@ local function check_port(port, index, name)
   end
 end
 
-local function check_seconds(value, option, name)
+local function check_seconds(value, option, index, name)
   if value ~= nil and (type(value) ~= "number" or value ~= value) then
-    misuse_option(name, option, "number of seconds", value)
+    misuse_option(index, name, option, "number of seconds", value)
   end
 end
 
-local function check_family(value, name)
+local function check_family(value, index, name)
   if value ~= nil and value ~= "inet" and value ~= "inet6" then
-    misuse_option(name, "family", '"inet" or "inet6"', value)
+    misuse_option(index, name, "family", '"inet" or "inet6"', value)
+  end
+end
+
+-- Raises for options that are not of the type that `types` has for them, or true: any.
+local function check_types(options, types, index, name)
+  for option, value in pairs(options) do
+    local expected = types[option]
+    local given = expected == "integer" and math.type(value) or type(value)
+    if expected ~= true and given ~= expected then
+      misuse_option(index, name, option, expected, value)
+    end
   end
 end
 
@@ -159,11 +171,11 @@ function net.resolve(host, options)
   argument.check_options(options, RESOLVE, 2, name)
   options = options or {}
   check_port(options.port or 0, 2, name)
-  check_family(options.family, name)
-  check_seconds(options.timeout, "timeout", name)
+  check_family(options.family, 2, name)
+  check_seconds(options.timeout, "timeout", 2, name)
   local kind = options.type
   if kind ~= nil and kind ~= "stream" and kind ~= "datagram" then
-    misuse_option(name, "type", '"stream" or "datagram"', kind)
+    misuse_option(2, name, "type", '"stream" or "datagram"', kind)
   end
   core.enter(name)
   return look_up(host, options.port or 0, options.family, kind == "datagram" and kind or nil,
@@ -173,8 +185,8 @@ end
 -- -- connecting -------------------------------------------------------------------------
 
 local SOCKET <const> = { "nodelay", "keepalive", "local_host", "local_port" }
-local CONNECT <const> = { timeout = true, family = true, delay = true, nodelay = true,
-  keepalive = true, local_host = true, local_port = true }
+local CONNECT <const> = { timeout = true, family = true, delay = true, nodelay = "boolean",
+  keepalive = "number", local_host = "string", local_port = "integer" }
 
 -- Makes `call` end after `timeout` seconds: true and its results, or false.
 local function within(timeout, call, ...)
@@ -237,9 +249,10 @@ function net.connect(host, port, options)
   check_port(port, 2, name)
   argument.check_options(options, CONNECT, 3, name)
   options = options or {}
-  check_family(options.family, name)
-  check_seconds(options.timeout, "timeout", name)
-  check_seconds(options.delay, "delay", name)
+  check_family(options.family, 3, name)
+  check_seconds(options.timeout, "timeout", 3, name)
+  check_seconds(options.delay, "delay", 3, name)
+  check_types(options, CONNECT, 3, name)
   core.enter(name)
   local progress = { failures = {} }
   local in_time, stream, err, code =
@@ -265,7 +278,7 @@ function net.connect_unix(path, options)
   check_host(path, 1, name)
   argument.check_options(options, CONNECT_UNIX, 2, name)
   local timeout = options and options.timeout
-  check_seconds(timeout, "timeout", name)
+  check_seconds(timeout, "timeout", 2, name)
   core.enter(name)
   local in_time, stream, err, code = within(timeout, core.unix_connect, path)
   if in_time then return stream, err, code end
@@ -288,8 +301,8 @@ end
 
 local LISTEN_SOCKET <const> = { "backlog", "reuseaddr", "reuseport", "v6only", "nodelay",
   "keepalive" }
-local LISTEN <const> = { family = true, backlog = true, reuseaddr = true, reuseport = true,
-  v6only = true, nodelay = true, keepalive = true }
+local LISTEN <const> = { family = true, backlog = "integer", reuseaddr = "boolean",
+  reuseport = "boolean", v6only = "boolean", nodelay = "boolean", keepalive = "number" }
 
 local function is_any(host)
   return host == nil or host == "*" or host == ""
@@ -372,7 +385,8 @@ function net.listen(host, port, options)
   check_port(port, 2, name)
   argument.check_options(options, LISTEN, 3, name)
   options = options or {}
-  check_family(options.family, name)
+  check_family(options.family, 3, name)
+  check_types(options, LISTEN, 3, name)
   core.enter(name)
   local addresses, err = addresses_for(host, port, options.family)
   local shown = is_any(host) and "*" or host
@@ -410,12 +424,8 @@ local UDP_TYPES <const> = { reuseaddr = "boolean", reuseport = "boolean", broadc
 
 local function check_udp(options, name)
   argument.check_options(options, UDP_TYPES, 3, name)
-  for option, value in pairs(options) do
-    local expected = UDP_TYPES[option]
-    local given = expected == "integer" and math.type(value) or type(value)
-    if given ~= expected then misuse_option(name, option, expected, value) end
-  end
-  check_family(options.family, name)
+  check_types(options, UDP_TYPES, 3, name)
+  check_family(options.family, 3, name)
 end
 
 ---@class xio.UdpOptions

@@ -75,10 +75,15 @@ function methods:close()
   return close_both(self, nil)
 end
 
---- How many bytes were read and written.
----@return {read: integer, written: integer}
+--- How many bytes were read and written, how many came that nobody has read yet, and how many
+--- tasks wait.
+---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function methods:stats()
-  return { read = self.reader:stats().read, written = self.writer:stats().written }
+  local reader, writer = self.reader:stats(), self.writer:stats()
+  return {
+    read = reader.read, written = writer.written, buffered = reader.buffered,
+    waiting = reader.waiting + (self.reader ~= self.writer and writer.waiting or 0),
+  }
 end
 
 local stapled_type = {

@@ -68,7 +68,7 @@ function File:close() end
 ---@return string? code "ECLOSED"
 function File:fileno() end
 
---- How many bytes were read and written, and how many of those got from the system are not read
---- yet.
----@return {read: integer, written: integer, buffered: integer}
+--- How many bytes were read and written, how many of those got from the system are not read
+--- yet, and how many tasks wait.
+---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function File:stats() end

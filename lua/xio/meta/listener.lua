@@ -26,6 +26,10 @@ function Listener:close() end
 ---@return string? code "ECLOSED"
 function Listener:fileno() end
 
+--- How many connections were accepted, and how many tasks wait for one.
+---@return {accepted: integer, waiting: integer}
+function Listener:stats() end
+
 --- Where it listens: host and port, or a path.
 ---@return string? host or path
 ---@return integer|xio.Error|nil port

@@ -64,7 +64,7 @@ local Stream = {}
 ---@param ... string|number
 ---@return xio.Stream? self
 ---@return xio.Error? err
----@return string? code "EPIPE" where nobody reads or this end was shut down; "ECLOSED",
+---@return string? code "EPIPE" where nobody reads; "ECLOSED" where it was closed or shut down;
 --- "ECONNRESET", "ECANCELED" …
 ---@return integer? part bytes that went out
 function Stream:write(...) end
@@ -101,8 +101,9 @@ function Stream:close() end
 ---@return string? code "ECLOSED"
 function Stream:fileno() end
 
---- How many bytes were read and written.
----@return {read: integer, written: integer}
+--- How many bytes were read and written, how many came that nobody has read yet, and how many
+--- tasks wait.
+---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function Stream:stats() end
 
 --- Whether small pieces go out at once, which is so for what xio.net makes. Does nothing on
