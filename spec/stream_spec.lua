@@ -195,6 +195,46 @@ describe("a socket stream", function()
     end)
   end)
 
+  it("E7 all that is opened tells whether it was closed", function()
+    run(function()
+      local function open()
+        local near, far = xio.net.pair()
+        local one, other = xio.testing.pair()
+        return {
+          near, far, one, other,
+          xio.stream.staple(xio.net.pair()),
+          assert(xio.net.listen("127.0.0.1", 0)),
+          assert(xio.net.udp()),
+          assert(xio.fs.open "/dev/null"),
+          assert(xio.fs.watch "/"),
+          xio.signal.listen "USR2",
+          xio.fd(near:fileno()),
+          assert(xio.process.spawn { "true" }),
+        }
+      end
+      local function check(handle, name)
+        assert.is_true(handle.closed, name)
+        assert.is_false(handle:close(), name)
+        assert.is_true(handle.closed, name)
+      end
+      for _, handle in ipairs(open()) do
+        local name = tostring(handle)
+        assert.is_false(handle.closed, name)
+        assert.is_true(handle:close(), name)
+        check(handle, name)
+      end
+      for _, handle in ipairs(open()) do
+        local name = tostring(handle)
+        do
+          local _handle <close> = handle
+          assert.is_false(handle.closed, name)
+        end
+        check(handle, name)
+      end
+    end)
+    collectgarbage() -- the finalizers of what is closed
+  end)
+
   it("E7 its stats tell what is buffered, and who waits", function()
     with_pair("tcp", function(a, b)
       a:write("one\ntwo")

@@ -337,7 +337,7 @@ static int l_fd(lua_State *L) {
   return 1;
 }
 
-/* Also __close and __gc: raises and allocates nothing. */
+/* For close, __close and __gc: raises and allocates nothing. */
 static bool close_box(xiol_fd *box) {
   if (box == NULL || box->fd == NULL) return false;
   bool first = is_open(box);
@@ -349,6 +349,7 @@ static bool close_box(xiol_fd *box) {
 
 static int fd_close(lua_State *L) {
   lua_pushboolean(L, close_box(xiol_check(L, 1, &xiol_kind_fd, "fd:close")));
+  xiol_set_closed(L, 1);
   return 1;
 }
 
@@ -458,8 +459,9 @@ void xiol_open_fd(lua_State *L, xiol_state *state) {
                                      {"close", fd_close},
                                      {"fileno", fd_fileno},
                                      {NULL, NULL}};
-  static const luaL_Reg closing[] = {{"__close", fd_gc}, {NULL, NULL}};
+  static const luaL_Reg closing[] = {{"__close", fd_close}, {NULL, NULL}};
   xiol_make_class(L, state, &xiol_kind_fd, methods, NULL, fd_tostring, fd_gc);
   xiol_set_functions(L, state, closing);
+  xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_FD);
 }

@@ -107,12 +107,14 @@ static int file_close(lua_State *L) {
   xiol_file *box = check_file(L, "file:close");
   bool first = box->file != NULL && xio_file_close(box->file);
   release(box);
+  xiol_set_closed(L, 1);
   lua_pushboolean(L, first);
   return 1;
 }
 
 static int file_end(lua_State *L) {
   release(check_file(L, "file.__close"));
+  xiol_set_closed(L, 1);
   return 0;
 }
 
@@ -534,5 +536,6 @@ void xiol_open_file(lua_State *L, xiol_state *state) {
   xiol_set_functions(L, state, xiol_read_methods);
   xiol_set_functions(L, state, methods);
   lua_setfield(L, -2, "__index");
+  xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_FILE);
 }

@@ -142,11 +142,13 @@ static bool close_listener(xiol_listener *box) {
 /* close(): wakes who accepts with the code "ECLOSED"; whether it was open. */
 static int listener_close(lua_State *L) {
   lua_pushboolean(L, close_listener(check_listener(L, "listener:close")));
+  xiol_set_closed(L, 1);
   return 1;
 }
 
 static int listener_end(lua_State *L) {
   close_listener(check_listener(L, "listener.__close"));
+  xiol_set_closed(L, 1);
   return 0;
 }
 
@@ -466,5 +468,6 @@ void xiol_open_listener(lua_State *L, xiol_state *state) {
                                   {"__gc", listener_gc},
                                   {NULL, NULL}};
   xiol_make_plain_class(L, state, &kind_listener, meta, methods, NULL);
+  xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_LISTENER);
 }

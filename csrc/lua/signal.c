@@ -165,6 +165,7 @@ static int listener_call(lua_State *L) {
  * had them before, which may end the process. Whether it was the first. */
 static int listener_close(lua_State *L) {
   lua_pushboolean(L, close_box(check_listener(L, "listener:close")));
+  xiol_set_closed(L, 1);
   return 1;
 }
 
@@ -209,5 +210,6 @@ void xiol_open_signal(lua_State *L, xiol_state *state) {
   xiol_make_class(L, state, &xiol_kind_signals, methods, NULL, listener_tostring,
                   listener_gc);
   xiol_set_functions(L, state, more);
+  xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_SIGNALS);
 }

@@ -259,12 +259,14 @@ static int stream_shutdown(lua_State *L) {
 /* close(): wakes who waits with the code "ECLOSED"; whether it was open. Never waits. */
 static int stream_close(lua_State *L) {
   lua_pushboolean(L, xiol_close_stream(check_stream(L, "stream:close")));
+  xiol_set_closed(L, 1);
   return 1;
 }
 
 /* The same for __close, whose other argument is an error. */
 static int stream_end(lua_State *L) {
   xiol_close_stream(check_stream(L, "stream.__close"));
+  xiol_set_closed(L, 1);
   return 0;
 }
 
@@ -451,5 +453,6 @@ void xiol_open_stream(lua_State *L, xiol_state *state) {
                                   {"__gc", stream_gc},
                                   {NULL, NULL}};
   xiol_make_plain_class(L, state, &xiol_kind_stream, meta, methods, xiol_read_methods);
+  xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_STREAM);
 }

@@ -425,11 +425,13 @@ static bool close_box(xiol_udp *box) {
 /* udp:close(): who waits gets nil, err, "ECLOSED". Returns whether it was open. */
 static int udp_close(lua_State *L) {
   lua_pushboolean(L, close_box(xiol_check(L, 1, &xiol_kind_udp, "udp:close")));
+  xiol_set_closed(L, 1);
   return 1;
 }
 
 static int udp_closing(lua_State *L) {
   close_box(xiol_test(L, 1, &xiol_kind_udp));
+  xiol_set_closed(L, 1);
   return 0;
 }
 
@@ -494,5 +496,6 @@ void xiol_open_udp(lua_State *L, xiol_state *state) {
   static const luaL_Reg closing[] = {{"__close", udp_closing}, {NULL, NULL}};
   xiol_make_class(L, state, &xiol_kind_udp, methods, NULL, udp_tostring, udp_gc);
   xiol_set_functions(L, state, closing);
+  xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_UDP);
 }

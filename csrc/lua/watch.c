@@ -112,11 +112,13 @@ static bool release(xiol_watch *box) {
 
 static int watch_close(lua_State *L) {
   lua_pushboolean(L, release(check_watch(L, "watch:close")));
+  xiol_set_closed(L, 1);
   return 1;
 }
 
 static int watch_end(lua_State *L) {
   release(check_watch(L, "watch.__close"));
+  xiol_set_closed(L, 1);
   return 0;
 }
 
@@ -198,5 +200,6 @@ void xiol_open_watch(lua_State *L, xiol_state *state) {
   lua_newtable(L);
   xiol_set_functions(L, state, methods);
   lua_setfield(L, -2, "__index");
+  xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_WATCH);
 }

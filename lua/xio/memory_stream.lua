@@ -64,7 +64,8 @@ end
 
 --- An end of a pair of streams in memory. Closed by `<close>` too.
 ---@class xio.MemoryStream
-local methods = {}
+---@field closed boolean whether it was closed, by `close` or `<close>`
+local methods = { closed = false }
 
 local states = setmetatable({}, { __mode = "k" }) -- stream -> state
 
@@ -87,11 +88,15 @@ local release_type = {
   __close = function(release) release.state[release.side] = false end,
 }
 
+-- The state of `stream`, on which `operation` was called; raises where it is none.
+local function state_of(stream, operation)
+  return states[stream] or argument.fail(1, "stream:" .. operation, "stream", stream)
+end
+
 -- The state of `stream`, and a value whose <close> ends the operation; raises where another
 -- task does the same. `side`: "reading" or "writing".
 local function begin(stream, side, operation)
-  local state = states[stream]
-  if not state then argument.fail(1, "stream:" .. operation, "stream", stream) end
+  local state = state_of(stream, operation)
   core.enter("stream:" .. operation)
   if state[side] then
     argument.misuse(("stream:%s: another task is %s already"):format(operation, side))
@@ -389,8 +394,8 @@ end
 ---
 --- Returns the stream; or nil, an xio.Error, a code and how many bytes went out: "EPIPE" where
 --- the other end is closed, "ECLOSED" where this one is or has shut down, "ECANCELED" after a
---- cancelled write. A checkpoint; cancelled, it raises, and if bytes had gone out the stream is broken
---- for writing.
+--- cancelled write. A checkpoint; cancelled, it raises, and if bytes had gone out the stream is
+--- broken for writing.
 ---@param ... string|number
 ---@return xio.MemoryStream?
 ---@return xio.Error?
@@ -411,8 +416,8 @@ end
 ---@return xio.Error?
 ---@return string? code
 function methods:try_write(data)
+  local state = state_of(self, "try_write")
   data = concatenate(data)
-  local state = states[self]
   if state.writing then
     argument.misuse("stream:try_write: another task is writing already")
   end
@@ -424,8 +429,12 @@ function methods:try_write(data)
   return count
 end
 
---- Does nothing: what was written is with the other end. Returns the stream.
+--- Does nothing: what was written is with the other end.
+---@return xio.MemoryStream? self
+---@return xio.Error?
+---@return string? code "ECLOSED"
 function methods:flush()
+  if state_of(self, "flush").closed then return refuse("ECLOSED", "flush") end
   return self
 end
 
@@ -460,7 +469,9 @@ end
 --- was the first time. Never waits.
 ---@return boolean first
 function methods:close()
-  return close(states[self])
+  local first = close(state_of(self, "close"))
+  rawset(self, "closed", true)
+  return first
 end
 
 --- There is no descriptor: nil.
@@ -472,7 +483,7 @@ end
 --- tasks wait.
 ---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function methods:stats()
-  local state = states[self]
+  local state = state_of(self, "stats")
   return {
     read = state.read, written = state.written, buffered = #state.rest,
     waiting = (state.reading and 1 or 0) + (state.writing and 1 or 0),

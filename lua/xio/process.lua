@@ -173,6 +173,7 @@ end
 --- warning.
 ---@class xio.Process
 ---@field pid integer
+---@field closed boolean by `close` or `<close>`
 ---@field stdin? xio.Stream what it reads, where that is a pipe
 ---@field stdout? xio.Stream what it writes, where that is a pipe
 ---@field stderr? xio.Stream
@@ -203,7 +204,7 @@ local function launch(name, opts, args, fds)
   if not handle then return nil, stdin, stdout end
   return setmetatable({
     pid = handle:pid(), stdin = stdin, stdout = stdout, stderr = stderr,
-    _closed = false, _handle = handle, _grace = grace, _on_cancel = on_cancel,
+    closed = false, _handle = handle, _grace = grace, _on_cancel = on_cancel,
   }, Process)
 end
 
@@ -239,7 +240,7 @@ end
 ---@return string? code "ETIMEDOUT"; "ECHILD" where another part of the program has reaped it
 function Process:wait(timeout)
   local handle, stdout, stderr = check_self(self, "wait"), self.stdout, self.stderr
-  if self._piped or self._closed or not (stdout or stderr) then return handle:wait(timeout) end
+  if self._piped or self.closed or not (stdout or stderr) then return handle:wait(timeout) end
   core.enter("process:wait")
   self._pulling = self._pulling or { core.lock(), core.lock() }
   return core.group(function(group)
@@ -290,8 +291,8 @@ end
 ---@return boolean first false: it was closed already
 function Process:close()
   local handle = check_self(self, "close")
-  if self._closed then return false end
-  self._closed = true
+  if self.closed then return false end
+  self.closed = true
   local _streams <close> = setmetatable({}, { __close = function()
     close_streams(self)
     handle:release(true)
@@ -303,7 +304,7 @@ end
 Process.__close = Process.close
 
 function Process:__tostring()
-  return ("process %d%s"):format(self.pid, self._closed and " (closed)" or "")
+  return ("process %d%s"):format(self.pid, self.closed and " (closed)" or "")
 end
 
 -- -- running --------------------------------------------------------------------------------
@@ -386,7 +387,7 @@ local pumps_type = {
 
 -- On a normal end, what the program has left in the background lives on.
 local function release(self)
-  self._closed = true
+  self.closed = true
   close_streams(self)
   self._handle:release(false)
 end

@@ -11,7 +11,8 @@ local module = {}
 ---@class xio.StapledStream: xio.Reader
 ---@field reader any
 ---@field writer any
-local methods = {}
+---@field closed boolean whether it was closed, by `close` or `<close>`
+local methods = { closed = false }
 
 for _, name in ipairs { "recv", "read", "read_exactly", "read_until", "lines" } do
   methods[name] = function(self, ...)
@@ -61,6 +62,7 @@ end
 
 -- Closes both, also where the first raises; returns whether any was open.
 local function close_both(self, in_flight)
+  self.closed = true
   local ok, first = pcall(self.writer.close, self.writer)
   local second_ok, second = pcall(self.reader.close, self.reader)
   if ok and second_ok then return first or second end

@@ -57,6 +57,7 @@ function xio.fd(file) end
 --- A descriptor to be waited for; a case of xio.select. `close`, `<close>` and collecting leave
 --- the descriptor open.
 ---@class xio.fd
+---@field closed boolean whether it was closed, by `close` or `<close>`
 local fd = {}
 
 --- Waits until there is something to read, an end or an error. A checkpoint; cancelled, it

@@ -5,6 +5,7 @@
 --- `path`, and its code. Closed by `<close>` too; collected open, it is closed with a warning.
 --- It belongs to the run in which it was opened. One task may read and one may write at a time.
 ---@class xio.File: xio.Reader
+---@field closed boolean whether it was closed, by `close` or `<close>`
 local File = {}
 
 --- Writes strings and numbers, all of them: where the file stands, or at its end where it was

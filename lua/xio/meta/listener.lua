@@ -5,6 +5,7 @@
 --- is closed, and raises what `accept` returns as an error. Closed by `<close>` too; collected
 --- open, it is closed with a warning. It belongs to the run in which it was made.
 ---@class xio.Listener
+---@field closed boolean whether it was closed, by `close` or `<close>`
 local Listener = {}
 
 --- Waits for the next connection. Those that broke off before are passed over. One task at a

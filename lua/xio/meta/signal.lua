@@ -5,6 +5,7 @@
 --- over. Closed by `<close>` too; collected open, it is closed with a warning. It belongs to
 --- the run in which it was made.
 ---@class xio.SignalListener
+---@field closed boolean whether it was closed, by `close` or `<close>`
 local SignalListener = {}
 
 --- Waits for the next signal. One task at a time: a second one raises. A checkpoint; cancelled,

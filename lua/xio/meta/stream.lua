@@ -56,6 +56,7 @@ function Reader:read_until(delimiter, max) end
 function Reader:lines(...) end
 
 ---@class xio.Stream: xio.Reader
+---@field closed boolean whether it was closed, by `close` or `<close>`
 local Stream = {}
 
 --- Writes strings and numbers, all of them, waiting while the other end has no room. A

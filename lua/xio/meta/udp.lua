@@ -8,6 +8,7 @@
 --- Closed by `<close>` too; collected open, it is closed with a warning. One task may receive
 --- and one send at a time. It belongs to the run in which it was made.
 ---@class xio.Udp
+---@field closed boolean whether it was closed, by `close` or `<close>`
 local Udp = {}
 
 --- Waits for a datagram; of one that is longer than `max` the rest is lost. An empty one is "".

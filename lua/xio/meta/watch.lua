@@ -9,6 +9,7 @@
 --- Events in the order in which they came. `for event in watch do` ends when it is closed.
 --- Closed by `<close>` too. It belongs to the run in which it was made.
 ---@class xio.Watch
+---@field closed boolean whether it was closed, by `close` or `<close>`
 local Watch = {}
 
 --- Waits for the next event. One task at a time. A checkpoint; cancelled, it raises, and no
