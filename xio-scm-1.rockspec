@@ -140,6 +140,7 @@ build = {
         "csrc/lua/cancel.c",
         "csrc/lua/census.c",
         "csrc/lua/channel.c",
+        "csrc/lua/closed.c",
         "csrc/lua/condition.c",
         "csrc/lua/copy.c",
         "csrc/lua/copy_begin.c",

@@ -68,6 +68,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/cancel.c
   csrc/lua/census.c
   csrc/lua/channel.c
+  csrc/lua/closed.c
   csrc/lua/condition.c
   csrc/lua/copy.c
   csrc/lua/copy_begin.c

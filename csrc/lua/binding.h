@@ -85,15 +85,6 @@ void xiol_make_plain_class(lua_State *L, xiol_state *state, const xiol_kind *kin
                            const luaL_Reg *meta, const luaL_Reg *methods,
                            const luaL_Reg *more);
 
-/* Gives the class at the top, whose __index is a table, the field `closed`: false; and
- * true for objects for which xiol_set_closed was called. That is a class of its own, so
- * that methods are found without calling a function. */
-void xiol_add_closed(lua_State *L);
-
-/* The object at `index`, counted from 1, was closed. Not in a finalizer, where it would
- * be finalized again. Raises and allocates nothing. */
-void xiol_set_closed(lua_State *L, int index);
-
 /* Pops a value, which is kept as `ref` for as long as the state lives. Used while the
  * module opens. */
 void xiol_keep(lua_State *L, xiol_state *state, xiol_ref ref);

@@ -11,6 +11,7 @@
  * thread. Not here: lines, buffers, and files that we opened. */
 #include <string.h>
 
+#include "closed.h"
 #include "fd.h"
 #include "read.h"
 #include "room.h"

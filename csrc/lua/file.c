@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../core/file.h"
+#include "closed.h"
 #include "read.h"
 
 typedef struct xiol_file {

@@ -5,6 +5,7 @@
  * looked up by lua/xio/net.lua. Loop's thread. */
 #include <string.h>
 
+#include "closed.h"
 #include "stream.h"
 
 static const xiol_kind kind_listener = {"xio.Listener"};

@@ -9,6 +9,7 @@
 #include "../base/signame.h"
 #include "../core/catcher.h"
 #include "binding.h"
+#include "closed.h"
 
 enum { LISTENED_MAX = 64 };
 

@@ -9,6 +9,7 @@
 
 #include "../core/udp.h"
 #include "binding.h"
+#include "closed.h"
 
 enum { RECEIVE_DEFAULT = 65536, PORT_MAX = 65535 };
 

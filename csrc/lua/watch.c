@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../core/watch.h"
+#include "closed.h"
 #include "file.h"
 
 static const xiol_kind xiol_kind_watch = {"xio.Watch"};
