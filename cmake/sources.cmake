@@ -136,7 +136,9 @@ set(XIO_HOST_SOURCES
 
 set(XIO_CLI_SOURCES
   csrc/cli/child.c
+  csrc/cli/edit.c
   csrc/cli/exit.c
+  csrc/cli/interrupt.c
   csrc/cli/library.c
   csrc/cli/main.c
   csrc/cli/number.c
@@ -159,6 +161,7 @@ set(XIO_LUA_MODULES
   lua/xio/channel.lua
   lua/xio/check_stream.lua
   lua/xio/combine.lua
+  lua/xio/complete.lua
   lua/xio/error.lua
   lua/xio/eyeballs.lua
   lua/xio/failure.lua
@@ -170,6 +173,7 @@ set(XIO_LUA_MODULES
   lua/xio/memory_stream.lua
   lua/xio/net.lua
   lua/xio/portal.lua
+  lua/xio/pretty.lua
   lua/xio/process.lua
   lua/xio/registry.lua
   lua/xio/repl.lua

@@ -121,3 +121,9 @@ if(NOT XIO_SANITIZE)
     . .busted .luacheckrc bin/xio tools/check_floors tools/check_reference tools/check_sources
     tools/reference tools/run_examples)
 endif()
+
+# A program in a terminal, for spec/repl_spec.lua.
+add_executable(test_pty csrc/test/terminal/pty.c)
+target_link_libraries(test_pty PRIVATE xio-compile)
+set_target_properties(test_pty PROPERTIES OUTPUT_NAME pty
+  RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")

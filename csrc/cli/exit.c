@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "cli/edit.h"
 #include "cli/quit.h"
 
 static int exit_code(lua_State *L) {
@@ -26,6 +27,7 @@ static void close_coroutine(lua_State *coroutine) {
 static int exit_process(lua_State *L) {
   xio_program *program = lua_touserdata(L, lua_upvalueindex(1));
   int code = exit_code(L);
+  xio_edit_close();
   if (lua_toboolean(L, 2)) {
     if (program->coroutine != NULL) close_coroutine(program->coroutine);
     xio_quit_close();

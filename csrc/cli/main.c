@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "../base/slab.h"
+#include "cli/edit.h"
 #include "cli/library.h"
 #include "cli/options.h"
 #include "cli/program.h"
@@ -91,6 +92,7 @@ static int interpret(const xio_options *options) {
     }
   }
   xio_quit_close();
+  xio_edit_close();
   lua_close(L);
   if (slabs != NULL) xio_slabs_close(slabs);
   xio_trace_close();

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/edit.h"
+#include "cli/interrupt.h"
 #include "cli/library.h"
 #include "cli/report.h"
 #include "lua/preload.h"
@@ -121,14 +123,29 @@ static void push_repl(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &repl_key);
 }
 
+/* load(name): a module of the interpreter's own, which no program sees. */
+static int load_module(lua_State *L) {
+  xiol_push_module(L, luaL_checkstring(L, 1));
+  return 1;
+}
+
 static int push_prompt(lua_State *L, xio_program *program) {
   if (!xio_program_is_interactive(program)) return NOTHING_TO_CALL;
   if (!program->in_session && !program->options->version) xio_options_print_version();
   program->in_session = true;
   push_repl(L);
+  lua_createtable(L, 0, 5); /* a ReplHost */
   lua_pushboolean(L, program->on_terminal);
+  lua_setfield(L, -2, "is_terminal");
   lua_pushcfunction(L, xio_report_describe);
-  return 2;
+  lua_setfield(L, -2, "describe");
+  xio_edit_push(L);
+  lua_setfield(L, -2, "editor");
+  xio_interrupt_push(L);
+  lua_setfield(L, -2, "interrupt");
+  lua_pushcfunction(L, load_module);
+  lua_setfield(L, -2, "load");
+  return 1;
 }
 
 /* Pushes the next function to call and its arguments; returns their number, or

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "cli/interrupt.h"
 #include "cli/library.h"
 #include "cli/report.h"
 #include "cli/watchdog.h"
@@ -49,6 +50,7 @@ static void look(lua_State *L) {
     quit.asked = 0;
     write_tree(L);
   }
+  xio_interrupt_look(L, quit.state);
   xio_watchdog_look(L);
 }
 

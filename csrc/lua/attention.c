@@ -3,15 +3,26 @@
 
 #include "binding.h"
 
+/* attend([stop]): calls the host's function, or with `stop` raises for it. */
 int xiol_attend(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
-  state->attention.look(L);
-  return 0;
+  if (!lua_toboolean(L, 1)) {
+    state->attention.look(L);
+    return 0;
+  }
+  xiol_task *task = xiol_running(L, state, "interrupt");
+  if (task->core.wait.scope->effective) return xiol_raise_cancelled(L, state, task);
+  return luaL_error(L, "interrupted!");
+}
+
+void xiol_attention_raise(xiol_state *state) {
+  state->attention.raises = true;
 }
 
 void xiol_attention_give(lua_State *L, xiol_state *state) {
   if (XIO_LIKELY(state->attention.wanted == 0)) return;
   state->attention.wanted = 0;
+  state->attention.raises = false;
   if (state->attention.look == NULL || !lua_checkstack(L, LUA_MINSTACK)) return;
   int top = lua_gettop(L);
   xiol_push_ref(L, state, XIOL_REF_ATTEND);
@@ -31,6 +42,11 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
     lua_sethook(L, NULL, 0, 0);
   }
   xiol_attention_give(L, state);
+  if (XIO_LIKELY(!state->attention.raises) || !lua_checkstack(L, LUA_MINSTACK)) return;
+  state->attention.raises = false;
+  xiol_push_ref(L, state, XIOL_REF_ATTEND);
+  lua_pushboolean(L, 1);
+  lua_call(L, 1, 0);
 }
 
 void xiol_attention_open(xiol_state *state, void (*look)(lua_State *L)) {

@@ -25,6 +25,10 @@ void xiol_attention_ask(xiol_state *state);
  * one waits or ends. */
 void xiol_attention_ask_loop(xiol_state *state);
 
+/* Called in a look: the code at whose instruction it is called is stopped by an error,
+ * the cancellation where its task is effectively cancelled. */
+void xiol_attention_raise(xiol_state *state);
+
 /* Calls the host's function where that was asked for. Never raises. */
 void xiol_attention_give(lua_State *L, xiol_state *state);
 

@@ -167,6 +167,7 @@ struct xiol_state {
   struct {                          /* of attention.c */
     void (*look)(lua_State *L);     /* the host's; NULL: none */
     volatile sig_atomic_t wanted;   /* it is to be called */
+    bool raises;                    /* what runs is to be stopped by an error then */
     lua_State *hooked;              /* the coroutine that has our hook; NULL: none */
     lua_Hook hook;                  /* what was found there */
     int mask, count;

@@ -68,7 +68,14 @@ local functions = {
 -- Streams, made when first used.
 local standard = { stdin = 0, stdout = 1, stderr = 2 }
 
+-- What is not there before it is used first, for who completes names (complete.lua).
+local names = {}
+for _, list in ipairs { lazy, functions, standard } do
+  for name in pairs(list) do names[name] = true end
+end
+
 return setmetatable(xio, {
+  __names = names,
   __index = function(self, name)
     local number = standard[name]
     if number then
