@@ -68,6 +68,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/cancel.c
   csrc/lua/census.c
   csrc/lua/channel.c
+  csrc/lua/close_scope.c
   csrc/lua/closed.c
   csrc/lua/condition.c
   csrc/lua/copy.c
@@ -117,6 +118,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/task.c
   csrc/lua/testing.c
   csrc/lua/thread_channel.c
+  csrc/lua/tracker.c
   csrc/lua/udp.c
   csrc/lua/wait.c
   csrc/lua/wanted.c
@@ -194,6 +196,7 @@ set(XIO_LUA_MODULES
 set(XIO_LUA_META
   lua/xio/meta/barrier.lua
   lua/xio/meta/channel.lua
+  lua/xio/meta/close_scope.lua
   lua/xio/meta/condition.lua
   lua/xio/meta/error.lua
   lua/xio/meta/event.lua
@@ -204,7 +207,9 @@ set(XIO_LUA_META
   lua/xio/meta/limiter.lua
   lua/xio/meta/listener.lua
   lua/xio/meta/lock.lua
+  lua/xio/meta/portal.lua
   lua/xio/meta/registry.lua
+  lua/xio/meta/reply.lua
   lua/xio/meta/run.lua
   lua/xio/meta/scope.lua
   lua/xio/meta/select.lua
@@ -212,6 +217,7 @@ set(XIO_LUA_META
   lua/xio/meta/signal.lua
   lua/xio/meta/stream.lua
   lua/xio/meta/task.lua
+  lua/xio/meta/thread_channel.lua
   lua/xio/meta/time.lua
   lua/xio/meta/udp.lua
   lua/xio/meta/watch.lua

@@ -92,14 +92,14 @@ xio_outcome xio_reply_outcome(xio_reply *reply) {
   return outcome;
 }
 
-/* Within the mutex. */
-static bool is_settled(const xio_shared *shared) {
+bool xio_reply_is_settled(const xio_shared *shared) {
   return XIO_CONTAINER_OF(shared, const xio_reply, shared)->outcome != XIO_OUTCOME_NONE;
 }
 
 int xio_reply_await(xio_reply *reply, xio_loop *loop, xio_task *task, int64_t at) {
   if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) return XIO_OK;
-  return xio_shared_await(&reply->shared, is_settled, loop, task, at, &reply_ops);
+  return xio_shared_await(&reply->shared, xio_reply_is_settled, loop, task, at,
+                          &reply_ops);
 }
 
 /* The record is the reply's until it is settled. */
@@ -113,20 +113,22 @@ static const xio_wait_ops result_ops = {.verb = "call", .abort = abort_result};
 
 int xio_reply_await_result(xio_reply *reply, xio_loop *loop, xio_task *task) {
   if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) return XIO_OK;
-  return xio_shared_await(&reply->shared, is_settled, loop, task, XIO_NEVER, &result_ops);
+  return xio_shared_await(&reply->shared, xio_reply_is_settled, loop, task, XIO_NEVER,
+                          &result_ops);
 }
 
 int xio_reply_watch(xio_reply *reply, xio_shared_wait *watcher,
                     void (*on_ready)(xio_shared_wait *watcher)) {
   xio_shared_lock(&reply->shared);
-  bool settled = is_settled(&reply->shared);
+  bool settled = xio_reply_is_settled(&reply->shared);
   if (!settled) xio_shared_watch(watcher, on_ready);
   xio_shared_unlock(&reply->shared);
   return settled ? XIO_OK : XIO_EAGAIN;
 }
 
 int xio_reply_block(xio_reply *reply, xio_blocker *blocker, int64_t timeout_ns) {
-  return xio_shared_await_blocking(&reply->shared, is_settled, blocker, timeout_ns);
+  return xio_shared_await_blocking(&reply->shared, xio_reply_is_settled, blocker,
+                                   timeout_ns);
 }
 
 bool xio_reply_valid(xio_reply *reply) {

@@ -65,6 +65,9 @@ void xio_reply_break(xio_reply *reply, int status, const xio_loop *here);
  * taken `reason` (NULL: none). */
 bool xio_reply_cancel(xio_reply *reply, void *reason, const xio_loop *here);
 
+/* Whether the reply that embeds `shared` is settled. With the mutex. */
+bool xio_reply_is_settled(const xio_shared *shared);
+
 /* How it was settled; XIO_OUTCOME_NONE: it is not. */
 xio_outcome xio_reply_outcome(xio_reply *reply);
 

@@ -1,8 +1,6 @@
 /* tracker: see tracker.h. */
 #include "tracker.h"
 
-static const xio_wait_ops tracker_ops = {.verb = "wait_idle", .abort = xio_shared_abort};
-
 static void free_tracker(xio_shared *shared) {
   xio_allocator heap = xio_alloc_default();
   xio_tracker *tracker = XIO_CONTAINER_OF(shared, xio_tracker, shared);
@@ -47,17 +45,8 @@ uint64_t xio_tracker_count(xio_tracker *tracker) {
   return count;
 }
 
-/* Within the mutex. */
-static bool is_idle(const xio_shared *shared) {
+bool xio_tracker_is_idle(const xio_shared *shared) {
   return XIO_CONTAINER_OF(shared, const xio_tracker, shared)->count == 0;
-}
-
-int xio_tracker_await(xio_tracker *tracker, xio_loop *loop, xio_task *task, int64_t at) {
-  return xio_shared_await(&tracker->shared, is_idle, loop, task, at, &tracker_ops);
-}
-
-int xio_tracker_block(xio_tracker *tracker, xio_blocker *blocker, int64_t timeout_ns) {
-  return xio_shared_await_blocking(&tracker->shared, is_idle, blocker, timeout_ns);
 }
 
 bool xio_tracker_valid(xio_tracker *tracker) {

@@ -29,13 +29,9 @@ int xio_tracker_done(xio_tracker *tracker, const xio_loop *here) XIO_WARN_UNUSED
 
 uint64_t xio_tracker_count(xio_tracker *tracker);
 
-/* Parks the running task until the count is zero; as xio_shared_await. */
-int xio_tracker_await(xio_tracker *tracker, xio_loop *loop, xio_task *task,
-                      int64_t at) XIO_WARN_UNUSED;
-
-/* The same in a thread without a loop. */
-int xio_tracker_block(xio_tracker *tracker, xio_blocker *blocker,
-                      int64_t timeout_ns) XIO_WARN_UNUSED;
+/* Whether the count of the tracker that embeds `shared` is zero: for xio_shared_await.
+ * With the mutex. */
+bool xio_tracker_is_idle(const xio_shared *shared);
 
 /* The invariant above. */
 bool xio_tracker_valid(xio_tracker *tracker);

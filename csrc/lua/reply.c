@@ -143,7 +143,7 @@ static xiol_message *copy_for_others(lua_State *L, xiol_state *state, int first,
 
 bool xiol_reply_settle(lua_State *L, xiol_state *state, int index, xio_outcome outcome,
                        int first, int count, const char *function) {
-  xio_reply *reply = xiol_shared_check(L, index, &xiol_class_reply, function);
+  xio_reply *reply = ((const xiol_shared_box *)lua_touserdata(L, index))->core;
   luaL_checkstack(L, count + 8, function);
   if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) return false;
   lua_createtable(L, count, 1);
@@ -231,6 +231,12 @@ static int push_own_values(lua_State *L, xiol_state *state, xio_reply *reply) {
   return count;
 }
 
+int xiol_reply_push(lua_State *L, xiol_state *state, xio_reply *reply) {
+  int count = push_own_values(L, state, reply);
+  if (count >= 0) return count;
+  return reply->value != NULL ? xiol_copy_in(L, state, reply->value) : 0;
+}
+
 int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply) {
   xio_outcome outcome = xio_reply_outcome(reply);
   if (outcome == XIO_OUTCOME_CANCELLED) {
@@ -247,8 +253,7 @@ int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply) {
   int status = status_of(reply->value);
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status != XIO_OK) return xiol_push_refusal(L, state, status, "await", -1);
-  int count = push_own_values(L, state, reply);
-  if (count < 0) count = reply->value != NULL ? xiol_copy_in(L, state, reply->value) : 0;
+  int count = xiol_reply_push(L, state, reply);
   return outcome == XIO_OUTCOME_FAILED ? xiol_rethrow(L, state) : count;
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sync.h"
+
 static const xiol_shared_class *class_of(const xiol_shared_box *box) {
   return XIO_CONTAINER_OF((void *)(uintptr_t)box->kind, const xiol_shared_class, kind);
 }
@@ -132,6 +134,79 @@ void xiol_check_interrupted(lua_State *L, xiol_state *state, int status,
   lua_error(L);
 }
 
+/* -- flags --------------------------------------------------------------------------- */
+
+enum { NOT_PARKED, PARKED };
+
+static int push_waited(lua_State *L, xiol_state *state, int status) {
+  if (status != XIO_OK) return xiol_push_refusal(L, state, status, "wait", -1);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int finish_wait(lua_State *L, int status, lua_KContext context) {
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  status = task->core.wait.status;
+  if (context == PARKED) xio_shared_take(&task->core.wait);
+  xiol_check_cancelled(L, state, task, status);
+  return push_waited(L, state, status);
+}
+
+static bool is_over(const xiol_shared_class *class, void *core) {
+  xio_shared *shared = class->flag->shared(core);
+  xio_shared_lock(shared);
+  bool over = class->flag->is_over(shared);
+  xio_shared_unlock(shared);
+  return over;
+}
+
+/* One turn is over. */
+static int finish_turn(lua_State *L, int status, lua_KContext context) {
+  (void)context;
+  xiol_state *state = xiol_state_of(L);
+  xiol_task *task = xiol_resumed(L, state);
+  const xiol_shared_box *box = lua_touserdata(L, 1);
+  status = xio_task_finish_pause(&task->core);
+  xiol_check_cancelled(L, state, task, status);
+  return push_waited(L, state,
+                     is_over(class_of(box), box->core) ? XIO_OK : XIO_ETIMEDOUT);
+}
+
+static int wait_blocking(lua_State *L, xiol_state *state, const xiol_shared_class *class,
+                         xio_blocker *blocker, int64_t timeout, const char *function) {
+  void *core = xiol_shared_check(L, 1, class, function);
+  int status = xio_shared_await_blocking(class->flag->shared(core), class->flag->is_over,
+                                         blocker, timeout);
+  xiol_check_interrupted(L, state, status, function);
+  return push_waited(L, state, status);
+}
+
+int xiol_shared_wait(lua_State *L, const xiol_shared_class *class, const char *function) {
+  xiol_state *state = xiol_state_of(L);
+  void *core = xiol_shared_check(L, 1, class, function);
+  int64_t timeout = xiol_check_seconds(L, 2, true, function);
+  xio_shared *shared = class->flag->shared(core);
+  xio_blocker *blocker = NULL;
+  lua_settop(L, 1);
+  bool over = is_over(class, core);
+  if (over && state->runtime == NULL) return push_waited(L, state, XIO_OK);
+  xiol_task *task = xiol_shared_enter(L, state, shared, &blocker, function);
+  if (task == NULL) return wait_blocking(L, state, class, blocker, timeout, function);
+  if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_wait);
+  if (!over && timeout <= 0) {
+    xio_task_pause(&task->core);
+    return xiol_yield(L, 0, finish_turn);
+  }
+  int64_t at = xiol_sync_until(task, timeout);
+  int status = xio_shared_await(shared, class->flag->is_over, task->runtime->loop,
+                                &task->core, at, class->flag->ops);
+  if (status == XIO_EAGAIN) return xiol_yield(L, PARKED, finish_wait);
+  if (status != XIO_OK) return xiol_shared_fail(L, status, function);
+  if (!xiol_sync_done(task, XIO_OK)) return xiol_yield(L, NOT_PARKED, finish_wait);
+  return push_waited(L, state, XIO_OK);
+}
+
 int xiol_shared_fail(lua_State *L, int status, const char *function) {
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
   return xiol_fail(L, "%s: cannot wait for other threads (status %d)", function, status);
@@ -153,4 +228,6 @@ void xiol_open_shared(lua_State *L, xiol_state *state) {
   xiol_open_registry(L, state);
   xiol_open_thread_channel(L, state);
   xiol_open_portal(L, state);
+  xiol_open_close_scope(L, state);
+  xiol_open_tracker(L, state);
 }

@@ -28,6 +28,13 @@ typedef struct xiol_shared_case {
   int (*deliver)(lua_State *L, xiol_state *state, int index, xio_item *item, int status);
 } xiol_shared_case;
 
+/* What can only be waited for, by xiol_shared_wait. */
+typedef struct xiol_shared_flag {
+  xio_shared *(*shared)(void *core);
+  bool (*is_over)(const xio_shared *shared); /* with the mutex */
+  const xio_wait_ops *ops;
+} xiol_shared_flag;
+
 /* A kind of box. `shareable` names the kind, and has xiol_shared_share. */
 typedef struct xiol_shared_class {
   xiol_kind kind;
@@ -37,6 +44,7 @@ typedef struct xiol_shared_class {
   int user_values;
   void (*collect)(xiol_shared_box *box); /* before it is collected, or NULL */
   const xiol_shared_case *selects;       /* NULL: they are no cases of xio.select */
+  const xiol_shared_flag *flag;          /* NULL: they are no flags */
   void (*expose)(void *core);
   void (*ref)(void *core);
   void (*unref)(void *core, const xio_loop *here);
@@ -97,6 +105,10 @@ void xiol_check_interrupted(lua_State *L, xiol_state *state, int status,
 /* A wait could not begin, with the `status` of an operation of the core. Raises. */
 int xiol_shared_fail(lua_State *L, int status, const char *function);
 
+/* A method that waits, for the flag of the box at 1, as many seconds as 2 says: true; or
+ * nil, err, "ETIMEDOUT". A thread without a loop blocks. */
+int xiol_shared_wait(lua_State *L, const xiol_shared_class *class, const char *function);
+
 /* Frees what shared.c keeps in the state. */
 void xiol_close_shared(xiol_state *state);
 
@@ -117,6 +129,10 @@ void *xiol_status_value(int status);
 bool xiol_reply_settle(lua_State *L, xiol_state *state, int index, xio_outcome outcome,
                        int first, int count, const char *function);
 
+/* Pushes the values or the error of a settled reply, of any class of boxes that keep the
+ * values of this state as their first user value. How many. */
+int xiol_reply_push(lua_State *L, xiol_state *state, xio_reply *reply);
+
 /* Pushes what a settled reply was settled with: its values; or raises its error. Returns
  * how many. */
 int xiol_reply_deliver(lua_State *L, xiol_state *state, xio_reply *reply);
@@ -134,5 +150,7 @@ void xiol_open_reply(lua_State *L, xiol_state *state);
 void xiol_open_registry(lua_State *L, xiol_state *state);
 void xiol_open_thread_channel(lua_State *L, xiol_state *state);
 void xiol_open_portal(lua_State *L, xiol_state *state);
+void xiol_open_close_scope(lua_State *L, xiol_state *state);
+void xiol_open_tracker(lua_State *L, xiol_state *state);
 
 #endif

@@ -102,6 +102,7 @@ typedef enum xiol_ref {
   XIOL_REF_THREAD_SENDER,
   XIOL_REF_THREAD_RECEIVER,
   XIOL_REF_PORTAL,
+  XIOL_REF_TRACKED,       /* of tracker.c: a metatable */
   XIOL_REF_REQUEST,       /* of portal.c: a metatable */
   XIOL_REF_SPAWN_REQUEST, /* and a function that is called protected */
   XIOL_REF_COUNT

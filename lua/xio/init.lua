@@ -21,7 +21,7 @@ for _, name in ipairs {
   "checkpoint", "check", "cancelled", "atomic",
   "is_cancelled", "is_timeout", "is_interrupted", "pcall", "xpcall",
   "event", "future", "lock", "semaphore", "limiter", "condition", "barrier",
-  "channel", "select", "after",
+  "channel", "select", "after", "close_scope", "work_tracker",
   "fd", "read", "write", "writeall",
 } do
   xio[name] = core[name]

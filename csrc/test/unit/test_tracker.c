@@ -8,7 +8,9 @@ static ctask_world world;
 static xio_tracker *tracker;
 
 static bool await_idle(ctask *self) {
-  int status = xio_tracker_await(tracker, self->world->loop, &self->core, XIO_NEVER);
+  static const xio_wait_ops ops = {.verb = "idle", .abort = xio_shared_abort};
+  int status = xio_shared_await(&tracker->shared, xio_tracker_is_idle, self->world->loop,
+                                &self->core, XIO_NEVER, &ops);
   assert_true(status == XIO_OK || status == XIO_EAGAIN);
   return status == XIO_OK;
 }
@@ -84,7 +86,9 @@ static void *block(void *unused) {
   (void)unused;
   xio_blocker *blocker = NULL;
   assert_int_equal(xio_blocker_new(&blocker), XIO_OK);
-  assert_int_equal(xio_tracker_block(tracker, blocker, XIO_NEVER), XIO_OK);
+  assert_int_equal(xio_shared_await_blocking(&tracker->shared, xio_tracker_is_idle,
+                                             blocker, XIO_NEVER),
+                   XIO_OK);
   xio_blocker_unref(blocker);
   return NULL;
 }
