@@ -9,21 +9,27 @@ set(XIO_INSTALL_LUACDIR "lib/lua/5.4" CACHE STRING
 set(cmakedir "${CMAKE_INSTALL_LIBDIR}/cmake/xio")
 set(pkgconfigdir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
+# Components are for packages (cmake/package.cmake); without one everything is installed.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME interpreter)
 install(TARGETS xio RUNTIME)
-install(TARGETS xio-shared xio-static EXPORT xio LIBRARY ARCHIVE)
-install(TARGETS xio_module LIBRARY DESTINATION "${XIO_INSTALL_LUACDIR}/xio")
+install(TARGETS xio-shared xio-static EXPORT xio
+  LIBRARY COMPONENT library NAMELINK_COMPONENT development
+  ARCHIVE COMPONENT development)
+install(TARGETS xio_module LIBRARY DESTINATION "${XIO_INSTALL_LUACDIR}/xio" COMPONENT lua)
 foreach(file IN LISTS XIO_LUA_MODULES XIO_LUA_META)
   string(REGEX REPLACE "^lua/" "" path "${file}")
   cmake_path(GET path PARENT_PATH parent)
-  install(FILES "${file}" DESTINATION "${XIO_INSTALL_LUADIR}/${parent}")
+  install(FILES "${file}" DESTINATION "${XIO_INSTALL_LUADIR}/${parent}" COMPONENT lua)
 endforeach()
-install(DIRECTORY csrc/include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY csrc/include/ TYPE INCLUDE COMPONENT development
+  FILES_MATCHING PATTERN "*.h")
 
 # xio.pc finds its prefix from its own place.
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
   BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE XIO_PC_TO_PREFIX)
 configure_file(cmake/xio.pc.in "${PROJECT_BINARY_DIR}/generated/xio.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/generated/xio.pc" DESTINATION "${pkgconfigdir}")
+install(FILES "${PROJECT_BINARY_DIR}/generated/xio.pc" DESTINATION "${pkgconfigdir}"
+  COMPONENT development)
 
 configure_package_config_file(cmake/xioConfig.cmake.in
   "${PROJECT_BINARY_DIR}/generated/xioConfig.cmake" INSTALL_DESTINATION "${cmakedir}")
@@ -31,10 +37,13 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/generated/xioConfigVersi
   COMPATIBILITY SameMinorVersion)
 install(FILES
   "${PROJECT_BINARY_DIR}/generated/xioConfig.cmake"
-  "${PROJECT_BINARY_DIR}/generated/xioConfigVersion.cmake" DESTINATION "${cmakedir}")
-install(EXPORT xio NAMESPACE xio:: FILE xioTargets.cmake DESTINATION "${cmakedir}")
+  "${PROJECT_BINARY_DIR}/generated/xioConfigVersion.cmake" DESTINATION "${cmakedir}"
+  COMPONENT development)
+install(EXPORT xio NAMESPACE xio:: FILE xioTargets.cmake DESTINATION "${cmakedir}"
+  COMPONENT development)
 
 if(PROJECT_IS_TOP_LEVEL)
+  include(cmake/package.cmake)
   add_custom_target(uninstall
     COMMAND "${CMAKE_COMMAND}" "-DMANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt"
             -P "${PROJECT_SOURCE_DIR}/cmake/uninstall_script.cmake"

@@ -114,6 +114,7 @@ if(NOT XIO_SANITIZE)
     COMMAND "${XIO_LUA_PROGRAM}" tools/check_floors --archive $<TARGET_FILE:xio-core>)
   xio_add_test(check.sources "check" 60
     COMMAND "${XIO_LUA_PROGRAM}" tools/check_sources)
+  xio_add_test(check.abi "check" 60 COMMAND tools/check_abi $<TARGET_FILE:xio-shared>)
   xio_add_test(check.reference "check" 60
     COMMAND tools/with_module "${PROJECT_BINARY_DIR}"
             "${XIO_LUA_PROGRAM}" tools/check_reference)

@@ -41,7 +41,7 @@
  * The rest of the process. Signals, global functions of Lua, and handles of others on a
  *   shared uv_loop_t are left alone, unless an option asks for it.
  *
- * Until 1.0 a minor version may break the interface; the soname then changes too. */
+ * Until 1.0 a minor version may break the interface. The soname names the major one. */
 #ifndef XIO_H
 #define XIO_H
 
