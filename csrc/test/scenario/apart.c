@@ -10,6 +10,12 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#if defined(XIO_COVERAGE)
+void __gcov_dump(void);
+#else
+#define __gcov_dump() ((void)0)
+#endif
+
 enum { SECONDS_MAX = 3 };
 
 /* What leak checking says at the end of the child. */
@@ -26,6 +32,7 @@ static _Noreturn void run_child(int (*run)(void *context), void *context, bool l
   alarm(SECONDS_MAX);
   int end = run(context);
   fflush(stdout);
+  __gcov_dump();
   /* not exit: libuv would join threads of its pool that the parent had */
   _exit(check_leaks(looks) ? end : SCENARIO_LEAK);
 }
