@@ -16,6 +16,7 @@ set(XIO_CORE_SOURCES
   csrc/core/address.c
   csrc/core/attach.c
   csrc/core/barrier.c
+  csrc/core/call.c
   csrc/core/catcher.c
   csrc/core/channel.c
   csrc/core/check.c
@@ -29,6 +30,7 @@ set(XIO_CORE_SOURCES
   csrc/core/group.c
   csrc/core/handle.c
   csrc/core/hook.c
+  csrc/core/interrupt.c
   csrc/core/launch.c
   csrc/core/listener.c
   csrc/core/lock.c
@@ -51,6 +53,7 @@ set(XIO_CORE_SOURCES
   csrc/core/start.c
   csrc/core/stream.c
   csrc/core/task.c
+  csrc/core/thread.c
   csrc/core/thread_channel.c
   csrc/core/trace.c
   csrc/core/tracker.c
@@ -117,12 +120,14 @@ set(XIO_LUA_SOURCES
   csrc/lua/sync.c
   csrc/lua/task.c
   csrc/lua/testing.c
+  csrc/lua/thread.c
   csrc/lua/thread_channel.c
   csrc/lua/tracker.c
   csrc/lua/udp.c
   csrc/lua/wait.c
   csrc/lua/wanted.c
   csrc/lua/watch.c
+  csrc/lua/worker.c
 )
 
 set(XIO_HOST_SOURCES
@@ -240,6 +245,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_barrier.c
   csrc/test/unit/test_base.c
   csrc/test/unit/test_buffer.c
+  csrc/test/unit/test_call.c
   csrc/test/unit/test_catcher.c
   csrc/test/unit/test_channel.c
   csrc/test/unit/test_check.c
@@ -254,6 +260,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_group.c
   csrc/test/unit/test_handle.c
   csrc/test/unit/test_heap.c
+  csrc/test/unit/test_interrupt.c
   csrc/test/unit/test_list.c
   csrc/test/unit/test_lock.c
   csrc/test/unit/test_loop.c
@@ -276,6 +283,7 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_status.c
   csrc/test/unit/test_stream.c
   csrc/test/unit/test_task.c
+  csrc/test/unit/test_thread.c
   csrc/test/unit/test_thread_channel.c
   csrc/test/unit/test_trace.c
   csrc/test/unit/test_tracker.c

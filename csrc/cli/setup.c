@@ -13,6 +13,7 @@
 #include "cli/read.h"
 #include "lua/attention.h"
 #include "lua/preload.h"
+#include "lua/worker.h"
 
 enum { PATH_BYTES_MAX = 4096 };
 
@@ -92,6 +93,13 @@ static void install(lua_State *L, const char *library, const char *name,
   lua_pop(L, 1);
 }
 
+/* Puts versions that can wait in the place of functions that cannot: in each state. */
+static void install_standins(lua_State *L) {
+  install(L, "_G", "require", "xio.require");
+  install(L, "table", "sort", "xio.sort");
+  install(L, "string", "gsub", "xio.gsub");
+}
+
 void xio_setup(lua_State *L, xio_program *program) {
   luaL_checkversion(L);
   lua_gc(L, LUA_GCSTOP);
@@ -107,9 +115,8 @@ void xio_setup(lua_State *L, xio_program *program) {
   lua_pushliteral(L, "xio");
   lua_call(L, 1, 1);
   xio_library_keep(L);
-  install(L, "_G", "require", "xio.require");
-  install(L, "table", "sort", "xio.sort");
-  install(L, "string", "gsub", "xio.gsub");
+  install_standins(L);
+  xiol_extend_threads(L, install_standins);
   push_library(L, "os");
   xio_exit_push(L, program);
   lua_setfield(L, -2, "exit");

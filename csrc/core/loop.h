@@ -62,6 +62,7 @@ struct xio_loop {
   struct xio_resolver *resolver;     /* of dns.c; NULL while nothing was ever looked up */
   struct xio_port *port;             /* of port.c; NULL while no thread had to know it */
   bool *freed;                       /* NULL, or is set when the memory goes */
+  struct xio_threads *threads;       /* of thread.c; NULL while it needed none */
   bool owns_uv;
   uv_loop_t own_uv; /* used when owns_uv; last, since it is large */
 };

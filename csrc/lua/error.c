@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "binding.h"
+#include "worker.h"
 
 enum { RECENT_MAX = 64, LEVELS_FIRST = 12, LEVELS_LAST = 11 };
 
@@ -158,6 +159,38 @@ void xiol_note_spawned(lua_State *L, xiol_state *state, int index, xiol_task *ta
   }
   lua_setfield(L, -2, "spawned");
   lua_pop(L, 1);
+}
+
+void xiol_extend_spawned(lua_State *L, xiol_state *state, int index, xiol_task *task,
+                         const char *how) {
+  const char *place;
+  int line;
+  index = lua_absindex(L, index);
+  int top = lua_gettop(L);
+  luaL_checkstack(L, 10, NULL);
+  push_record(L, state, index);
+  if (lua_getfield(L, -1, "spawned") != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "spawned");
+  }
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+  xiol_find_place(L, state, 1, &place, &line);
+  if (count > 0 && lua_rawgeti(L, -1, count) == LUA_TTABLE) {
+    if (place != NULL) {
+      lua_pushfstring(L, "%s:%d", place, line);
+      lua_setfield(L, -2, "place");
+    }
+    lua_pushstring(L, how);
+    lua_setfield(L, -2, "how");
+  }
+  lua_settop(L, top + 2);
+  for (xio_task *core = &task->core; core != NULL; core = xio_task_group(core)->host) {
+    push_spawned(L, xiol_task_of(core));
+    lua_rawseti(L, -2, ++count);
+  }
+  lua_settop(L, top);
 }
 
 /* -- stacks as text ------------------------------------------------------------------ */

@@ -15,6 +15,7 @@
 #include "shared.h"
 #include "stream.h"
 #include "sync.h"
+#include "worker.h"
 
 /* their addresses are the registry keys of the state and of the module's table */
 static const char state_key = 0;
@@ -35,6 +36,7 @@ static int state_gc(lua_State *L) {
   xiol_room_free(state, &state->room);
   xiol_close_select(state);
   xiol_close_shared(state);
+  xiol_setup_unref(state->setup);
   for (xiol_source_file *file; (file = state->sources) != NULL;) {
     state->sources = file->next;
     xio_alloc_free(&state->alloc, file, sizeof *file);
@@ -272,32 +274,19 @@ xiol_state *xiol_find_state(lua_State *L) {
 }
 
 /* What the module's table has. */
-static const luaL_Reg *const lists[] = {open_functions,
-                                        xiol_wait_functions,
-                                        xiol_cancel_functions,
-                                        xiol_error_functions,
-                                        xiol_task_functions,
-                                        xiol_scope_functions,
-                                        xiol_group_functions,
-                                        xiol_run_functions,
-                                        xiol_protect_functions,
-                                        xiol_census_functions,
-                                        xiol_testing_functions,
-                                        xiol_standin_functions,
-                                        xiol_region_functions,
-                                        xiol_fd_functions,
-                                        xiol_stream_functions,
-                                        xiol_socket_functions,
-                                        xiol_signal_functions,
-                                        xiol_process_functions,
-                                        xiol_dns_functions,
-                                        xiol_udp_functions,
-                                        xiol_channel_functions,
-                                        xiol_select_functions,
-                                        xiol_copy_functions,
-                                        xiol_mailbox_functions,
-                                        NULL};
-
+static const luaL_Reg *const lists[] = {open_functions,         xiol_wait_functions,
+                                        xiol_cancel_functions,  xiol_error_functions,
+                                        xiol_task_functions,    xiol_scope_functions,
+                                        xiol_group_functions,   xiol_run_functions,
+                                        xiol_protect_functions, xiol_census_functions,
+                                        xiol_testing_functions, xiol_standin_functions,
+                                        xiol_region_functions,  xiol_fd_functions,
+                                        xiol_stream_functions,  xiol_socket_functions,
+                                        xiol_signal_functions,  xiol_process_functions,
+                                        xiol_dns_functions,     xiol_udp_functions,
+                                        xiol_channel_functions, xiol_select_functions,
+                                        xiol_copy_functions,    xiol_thread_functions,
+                                        xiol_mailbox_functions, NULL};
 /* Pushes the module's table, which is made where there is none yet. */
 static bool push_core(lua_State *L) {
   luaL_checkversion(L);
@@ -332,6 +321,8 @@ static bool push_core(lua_State *L) {
   xiol_open_channel(L, state);
   xiol_open_select(L, state);
   xiol_open_sync(L, state);
+  xiol_open_thread(L, state);
+  xiol_open_worker(L, state);
   xiol_open_generator(L, state);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);

@@ -11,6 +11,7 @@
 #include "attention.h"
 #include "binding.h"
 #include "runtime.h"
+#include "worker.h"
 
 const xiol_kind xiol_kind_runtime = {"xio.Runtime"};
 
@@ -247,11 +248,15 @@ static bool break_deadlock(lua_State *L, xiol_runtime *runtime) {
 /* Runs until no task lives. What still lives after that could not be ended. */
 static void drive(lua_State *L, xiol_runtime *runtime) {
   xiol_entered before = begin_driving(L, runtime);
+  uint32_t others = runtime->state->job != NULL ? 1 : 0; /* who may cancel all this */
+  runtime->loop->working += others;
   for (int status = XIO_EINTR; status == XIO_EINTR;) {
     status = xio_loop_run(runtime->loop);
     xiol_attention_give(L, runtime->state);
+    if (status == XIO_EINTR) xiol_job_heed(runtime->state);
     if (status == XIO_EDEADLK && break_deadlock(L, runtime)) status = XIO_EINTR;
   }
+  runtime->loop->working -= others;
   end_driving(runtime, before);
 }
 
@@ -398,21 +403,30 @@ void xiol_renew_runtime(lua_State *L, xiol_runtime *runtime) {
   lua_pop(L, 1);
 }
 
-static int runtime_run(lua_State *L) {
-  static const char function[] = "runtime:run";
-  xiol_runtime *runtime = check_idle(L, function);
-  xiol_check_callable(L, 2, function);
-  spawn_main(L, runtime, 2, function);
+int xiol_run_main(lua_State *L, xiol_runtime *runtime, int first, const char *function,
+                  uint8_t *outcome) {
+  spawn_main(L, runtime, first, function);
   drive(L, runtime);
   if (runtime->loop->root.live != 0) {
     int errors = take_errors(L, runtime);
     xiol_close_runtime(runtime);
     if (errors != 0) return raise_taken(L, runtime->state, errors, runtime->errors);
+    return 0;
   }
   xiol_renew_runtime(L, runtime);
-  xiol_task_handle *handle = lua_touserdata(L, 2);
-  runtime->host.main_cancelled = handle->outcome == XIO_OUTCOME_CANCELLED;
-  return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, 2) : 0;
+  xiol_task_handle *handle = lua_touserdata(L, first);
+  *outcome = handle->outcome;
+  return handle->outcome == XIO_OUTCOME_DONE ? xiol_push_results(L, first) : 0;
+}
+
+static int runtime_run(lua_State *L) {
+  static const char function[] = "runtime:run";
+  uint8_t outcome = XIO_OUTCOME_NONE;
+  xiol_runtime *runtime = check_idle(L, function);
+  xiol_check_callable(L, 2, function);
+  int count = xiol_run_main(L, runtime, 2, function, &outcome);
+  runtime->host.main_cancelled = outcome == XIO_OUTCOME_CANCELLED;
+  return count;
 }
 
 static int runtime_spawn(lua_State *L) {

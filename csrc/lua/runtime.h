@@ -23,6 +23,12 @@ void xiol_fail_run(lua_State *L, xiol_runtime *runtime);
 /* The root group has ended: raises its errors, and makes room for the next. */
 void xiol_renew_runtime(lua_State *L, xiol_runtime *runtime);
 
+/* Runs the function at `first`, with the arguments above it, as the main task of an idle
+ * runtime until no task lives. Pushes its results, where it has returned, and returns how
+ * many; or raises the error of the run. `*outcome` is how the main task has ended. */
+int xiol_run_main(lua_State *L, xiol_runtime *runtime, int first, const char *function,
+                  uint8_t *outcome);
+
 /* What the state knew before a runtime was entered. */
 typedef struct xiol_entered {
   xiol_runtime *runtime;

@@ -105,6 +105,12 @@ typedef enum xiol_ref {
   XIOL_REF_TRACKED,       /* of tracker.c: a metatable */
   XIOL_REF_REQUEST,       /* of portal.c: a metatable */
   XIOL_REF_SPAWN_REQUEST, /* and a function that is called protected */
+  XIOL_REF_JOB,           /* metatables of thread.c */
+  XIOL_REF_CALL,
+  XIOL_REF_POOL,
+  XIOL_REF_RUN_JOB, /* functions that worker.c calls protected */
+  XIOL_REF_KEEP_ERROR,
+  XIOL_REF_RAISE,
   XIOL_REF_COUNT
 } xiol_ref;
 
@@ -164,6 +170,14 @@ struct xiol_state {
     uint32_t place;
     uint32_t same, skipped;
   } spawned;
+  struct xio_job *job;                 /* of worker.c: the one that this thread runs */
+  struct xiol_setup *setup;            /* of worker.c: for threads; NULL: none was made */
+  void (*extend_thread)(lua_State *L); /* prepares their states further; NULL: nobody */
+  struct {                             /* of worker.c: what was found where our hook is */
+    lua_State *thread;                 /* NULL: nowhere */
+    lua_Hook hook;
+    int mask, count;
+  } hooked;
   struct xiol_misnested *misnested; /* of nest.c: of tasks that are `misnested` */
   struct {                          /* of attention.c */
     void (*look)(lua_State *L);     /* the host's; NULL: none */

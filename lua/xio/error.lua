@@ -162,8 +162,9 @@ local function describe_trace(record, lines)
     lines[#lines + 1] = "stack traceback:" .. record.traceback
   end
   for i, task in ipairs(record.spawned or {}) do
-    lines[#lines + 1] = ("%s task '%s'%s"):format(i == 1 and "in" or "of", task.name,
-      task.place and ", spawned at " .. task.place or "")
+    local how = task.how or task.place and "spawned"
+    lines[#lines + 1] = ("%s task '%s'%s%s"):format(i == 1 and "in" or "of", task.name,
+      how and ", " .. how or "", task.place and " at " .. task.place or "")
   end
 end
 

@@ -48,7 +48,7 @@ end
 --- Runs `script` and returns what it wrote to both outputs, and its exit status (128 +
 --- the signal's number if one ended it). `xio`, `kill(name)` and `caught()` are there.
 --- opts: `bare` leaves those out; `ignore` names a signal that is ignored from the start;
---- `descriptors` is how many it may have open.
+--- `descriptors` is how many it may have open; `memory` how many KiB of addresses it may use.
 function child.run(script, opts)
   opts = opts or {}
   local path = os.tmpname()
@@ -63,6 +63,9 @@ function child.run(script, opts)
   end
   if opts.descriptors then
     command = "sh -c " .. quote(("ulimit -n %d; exec %s"):format(opts.descriptors, command))
+  end
+  if opts.memory then
+    command = "sh -c " .. quote(("ulimit -v %d; exec %s"):format(opts.memory, command))
   end
   local pipe = assert(io.popen(
     -- The shell's own remarks ("Terminated") are not the script's output.
