@@ -108,6 +108,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/room.c
   csrc/lua/run.c
   csrc/lua/scope.c
+  csrc/lua/scope_group.c
   csrc/lua/select.c
   csrc/lua/select_shared.c
   csrc/lua/semaphore.c
@@ -217,6 +218,7 @@ set(XIO_LUA_META
   lua/xio/meta/reply.lua
   lua/xio/meta/run.lua
   lua/xio/meta/scope.lua
+  lua/xio/meta/scope_group.lua
   lua/xio/meta/select.lua
   lua/xio/meta/semaphore.lua
   lua/xio/meta/signal.lua

@@ -7,7 +7,7 @@
  * 2 the handle of the task that asked. Loop's thread. */
 #include <string.h>
 
-#include "binding.h"
+#include "copy.h"
 
 enum { VALUE_REASON = 1, VALUE_TASK = 2, SWALLOWED_MAX = 10 };
 
@@ -109,6 +109,12 @@ static void describe(lua_State *L, xiol_state *state, xio_scope *scope, int inde
   }
   if (scope->source == XIO_SOURCE_SIGNAL && state->runtime->signals != NULL) {
     lua_pushstring(L, state->runtime->signals->first == SIGTERM ? "TERM" : "INT");
+    lua_setiuservalue(L, index, VALUE_REASON);
+    return;
+  }
+  if (scope->kind == XIO_SCOPE_PLAIN && scope->source == XIO_SOURCE_CANCEL) {
+    const xiol_scope *own = XIO_CONTAINER_OF(scope, xiol_scope, core);
+    if (own->reason == NULL || xiol_copy_in(L, state, own->reason) == 0) return;
     lua_setiuservalue(L, index, VALUE_REASON);
     return;
   }

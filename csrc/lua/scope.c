@@ -39,6 +39,7 @@ static xiol_scope *new_scope(lua_State *L, xiol_state *state, const char *verb) 
   scope->verb = verb;
   scope->timeout_ns = XIO_NEVER;
   scope->name = 0;
+  scope->reason = NULL;
   state->live.scopes++;
   return scope;
 }

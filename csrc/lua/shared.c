@@ -230,4 +230,5 @@ void xiol_open_shared(lua_State *L, xiol_state *state) {
   xiol_open_portal(L, state);
   xiol_open_close_scope(L, state);
   xiol_open_tracker(L, state);
+  xiol_open_scope_group(L, state);
 }

@@ -152,5 +152,6 @@ void xiol_open_thread_channel(lua_State *L, xiol_state *state);
 void xiol_open_portal(lua_State *L, xiol_state *state);
 void xiol_open_close_scope(lua_State *L, xiol_state *state);
 void xiol_open_tracker(lua_State *L, xiol_state *state);
+void xiol_open_scope_group(lua_State *L, xiol_state *state);
 
 #endif

@@ -102,6 +102,8 @@ typedef enum xiol_ref {
   XIOL_REF_THREAD_SENDER,
   XIOL_REF_THREAD_RECEIVER,
   XIOL_REF_PORTAL,
+  XIOL_REF_SCOPE_MEMBER,  /* of scope_group.c: a metatable */
+  XIOL_REF_COPY_REASON,   /* and a function that is called protected */
   XIOL_REF_TRACKED,       /* of tracker.c: a metatable */
   XIOL_REF_REQUEST,       /* of portal.c: a metatable */
   XIOL_REF_SPAWN_REQUEST, /* and a function that is called protected */
@@ -292,7 +294,8 @@ struct xiol_scope {
   lua_State *generator; /* in which it was opened; NULL: in the task's own coroutine */
   const char *place;    /* where, if in a generator */
   int place_line;
-  int name; /* anchored name; 0 none */
+  int name;                          /* anchored name; 0 none */
+  const struct xiol_message *reason; /* for which another thread has cancelled it; NULL */
 };
 
 typedef struct xiol_scope_handle {

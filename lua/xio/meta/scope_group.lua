@@ -1,0 +1,31 @@
+---@meta
+
+--- Scopes of any tasks, in any threads, that can be cancelled together. May be copied to other
+--- threads.
+---@class xio.ScopeGroup
+---@field active integer how many scopes it has now
+---@field latched boolean whether later runs are born cancelled
+local ScopeGroup = {}
+
+--- Runs `f(...)` in a fresh scope of the group.
+---
+--- Returns true and what `f` returns; or false and the Cancelled, where the group was
+--- cancelled and that cut `f` short. Errors of `f` pass through. Not itself a checkpoint.
+---@param f function
+---@param ... any arguments for `f`
+---@return boolean completed
+---@return any ...
+function ScopeGroup:run(f, ...) end
+
+--- Cancels all scopes that the group has now; those in other threads soon.
+---
+--- With `latch`, those of later runs are born cancelled with the same reason, until
+--- `clear()`; of several, the first reason stands. Never waits; may be called anywhere, from any
+--- thread. Raises where the reason cannot be copied and another thread knows the group.
+---@param reason? any what their Cancelled tells; in other threads a copy
+---@param options? {latch?: boolean}
+---@return integer count how many scopes this has cancelled that were not before
+function ScopeGroup:cancel(reason, options) end
+
+--- Ends the latch: later runs are not cancelled. What was cancelled stays so.
+function ScopeGroup:clear() end
