@@ -290,6 +290,66 @@ describe("file writing", function()
     end)
   end)
 
+  it("try_write writes at once or not at all", function()
+    for _, mode in ipairs { "w+", "a+" } do
+      with_file("", mode, function(file, path)
+        local text = ""
+        for i = 1, 3 do
+          local count, err, code = file:try_write(i .. "23")
+          if count then
+            text = text .. (i .. "23"):sub(1, count)
+          else -- not every file system tells
+            refused("EAGAIN", "try_write", path, nil, err, code)
+          end
+          assert.equal(text, read(path))
+          assert.equal(#text, file:seek())
+        end
+        assert.equal(#text, file:stats().written)
+        file:write("more")
+        assert.equal(text .. "more", read(path))
+        assert.equal(0, file:try_write "")
+        misuse(function() file:try_write({}) end, "#1 to 'file:try_write'", "got table")
+        file:close()
+        refused("ECLOSED", "try_write", path, file:try_write "x")
+      end)
+    end
+    with_file("abc", "r+", function(file, path)
+      assert.equal("a", file:read(1)) -- and more is read ahead
+      local count = file:try_write "B"
+      assert.equal(count and "aBc" or "abc", read(path))
+      assert.equal(count and "c" or "bc", file:read "a")
+    end)
+    with_file("x", "r", function(file, path)
+      refused("EBADF", "try_write", path, file:try_write "x")
+    end)
+  end)
+
+  it("shutdown ends the writing, and reading goes on", function()
+    with_file("abc", "r+", function(file, path)
+      file:write("A")
+      assert.is_true(file:shutdown())
+      assert.is_true(file:shutdown())
+      assert.equal(0, refused("ECLOSED", "write", path, file:write("x")))
+      refused("ECLOSED", "try_write", path, file:try_write "x")
+      assert.equal("bc", file:read "a")
+      assert.is_true(file:close())
+      refused("ECLOSED", "shutdown", path, file:shutdown())
+    end)
+    with(function(dir)
+      local path = dir .. "/pipe"
+      assert(os.execute("mkfifo " .. path))
+      local reader <close> = assert(fs.open(path))
+      local writer <close> = assert(fs.open(path, "w"))
+      assert.equal(4, writer:try_write "last")
+      assert.is_true(writer:shutdown())
+      assert.equal("last", reader:read "a")
+      assert.is_true(writer:shutdown())
+      refused("ECLOSED", "write", path, writer:write("x"))
+      assert.is_true(writer:close())
+      assert.is_false(writer:close())
+    end)
+  end)
+
   it("E5 lets one task write at a time", function()
     with_file("", "w", function(file)
       xio.group(function(group)

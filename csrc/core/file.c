@@ -166,6 +166,26 @@ int xio_file_wait_read(xio_file *file, xio_task *task) {
   return XIO_OK;
 }
 
+int64_t xio_file_write(xio_file *file, const char *bytes, size_t count) {
+  if (file->fd != NULL) return xio_fd_write(file->number, bytes, count);
+#if defined(RWF_NOWAIT)
+  struct iovec from = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = count};
+  /* -1: where the descriptor itself stands, which it moves to the end before */
+  int64_t at = file->appends ? -1 : file->at;
+  ssize_t done = pwritev2(file->number, &from, 1, at, RWF_NOWAIT);
+  if (done >= 0) {
+    xio_file_move(file, at >= 0 ? at + done : lseek(file->number, 0, SEEK_CUR));
+    return done;
+  }
+  bool refused = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
+  return refused || errno == EINTR ? XIO_EAGAIN : -errno;
+#else
+  (void)bytes;
+  (void)count;
+  return XIO_EAGAIN;
+#endif
+}
+
 void xio_file_move(xio_file *file, int64_t at) {
   if (file->fd != NULL) return;
   if (file->at != at) file->reading_stale = true;

@@ -114,6 +114,10 @@ int64_t xio_file_read(xio_file *file, char *bytes, size_t max) XIO_WARN_UNUSED;
  * meanwhile is kept) or XIO_ECLOSED. XIO_ENOMEM and others: nothing was started. */
 int xio_file_wait_read(xio_file *file, xio_task *task) XIO_WARN_UNUSED;
 
+/* Writes some of `count` bytes, not 0, where the file stands or at its end, if the system
+ * takes them without waiting, and moves on: how many, XIO_EAGAIN, or a status. */
+int64_t xio_file_write(xio_file *file, const char *bytes, size_t count) XIO_WARN_UNUSED;
+
 /* Where the next byte is read or written; -1: there is no such place. */
 static inline int64_t xio_file_at(const xio_file *file) {
   return file->fd != NULL ? -1 : file->at;

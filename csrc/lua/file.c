@@ -19,6 +19,7 @@ typedef struct xiol_file {
   xio_file *file; /* NULL: closed. User value 1: the path */
   bool readable, writable;
   bool cut;                  /* a write was cancelled half way */
+  bool shut;                 /* nothing more is to be written */
   xiol_task *writer;         /* in the middle of a write; NULL: none */
   uint64_t writer_id;        /* its id: the record may be another task's by now */
   xio_file_request *request; /* of that write */
@@ -106,8 +107,9 @@ static void release(xiol_file *box) {
  * the code "ECLOSED". Never waits. */
 static int file_close(lua_State *L) {
   xiol_file *box = check_file(L, "file:close");
-  bool first = box->file != NULL && xio_file_close(box->file);
+  bool first = box->file != NULL ? xio_file_close(box->file) : box->shut;
   release(box);
+  box->shut = false;
   xiol_set_closed(L, 1);
   lua_pushboolean(L, first);
   return 1;
@@ -225,6 +227,14 @@ static bool is_writing(const xiol_file *box) {
          writer->core.state == XIO_TASK_LIVE && writer->core.wait.state != XIO_WAIT_IDLE;
 }
 
+/* Whether anything can be written to the open file. */
+static int check_writable(const xiol_file *box) {
+  return box->shut        ? XIO_ECLOSED
+         : box->cut       ? XIO_ECANCELED
+         : !box->writable ? XIO_EBADF
+                          : XIO_OK;
+}
+
 static int finish_write(lua_State *L, int status, lua_KContext context);
 
 static int refuse_write(lua_State *L, xiol_file *box, int status) {
@@ -273,8 +283,7 @@ static int go_on_writing(lua_State *L, xiol_file *box, xiol_task *task) {
       return wait_to_write(L, box, task);
     }
     int status = check_usable(L, box, task, "file:write");
-    if (status == XIO_OK && box->cut) status = XIO_ECANCELED;
-    if (status == XIO_OK && !box->writable) status = XIO_EBADF;
+    if (status == XIO_OK) status = check_writable(box);
     if (status != XIO_OK) return refuse_write(L, box, status);
     if (box->done == size) {
       box->writer = NULL;
@@ -338,6 +347,42 @@ static int file_write(lua_State *L) {
   box->done = 0;
   box->request = NULL;
   return go_on_writing(L, box, task);
+}
+
+/* try_write(s): as much as the system takes without waiting, which can be nothing at all:
+ * how many bytes; or nil, err, code: "EAGAIN" where it takes none. */
+static int file_try_write(lua_State *L) {
+  static const char function[] = "file:try_write";
+  xiol_file *box = check_file(L, function);
+  if (!lua_isstring(L, 2)) xiol_method_error(L, function, 2, "string");
+  size_t size = 0;
+  const char *bytes = lua_tolstring(L, 2, &size);
+  if (is_writing(box)) xiol_fail(L, "%s: another task is writing already", function);
+  bool open = box->file != NULL && !box->file->closed;
+  int64_t count = open ? check_writable(box) : XIO_ECLOSED;
+  if (count == XIO_OK && size != 0) {
+    drop_buffer(box);
+    count = xio_file_write(box->file, bytes, size);
+  }
+  if (count < 0) return refuse(L, (int)count, "try_write");
+  box->written += (uint64_t)count;
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+/* shutdown(): nothing more will be written ("ECLOSED"); reading goes on, and a pipe that
+ * is not read from is closed, so that its reader sees the end. True, also the second
+ * time; or nil, err, "ECLOSED". Never waits. */
+static int file_shutdown(lua_State *L) {
+  static const char function[] = "file:shutdown";
+  xiol_file *box = check_file(L, function);
+  if (is_writing(box)) xiol_fail(L, "%s: another task is writing already", function);
+  bool open = box->file != NULL && !box->file->closed;
+  if (!open && !box->shut) return refuse(L, XIO_ECLOSED, "shutdown");
+  if (open && !box->readable) release(box);
+  box->shut = true;
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 /* -- operations on the open file ----------------------------------------------------- */
@@ -517,11 +562,11 @@ static int file_tostring(lua_State *L) {
 
 void xiol_open_file(lua_State *L, xiol_state *state) {
   static const luaL_Reg functions[] = {{"open", l_open}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"write", file_write}, {"seek", file_seek},
-                                     {"sync", file_sync},   {"truncate", file_truncate},
-                                     {"stat", file_stat},   {"flush", file_flush},
-                                     {"close", file_close}, {"fileno", file_fileno},
-                                     {"stats", file_stats}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"write", file_write},   {"try_write", file_try_write}, {"shutdown", file_shutdown},
+      {"seek", file_seek},     {"sync", file_sync},           {"truncate", file_truncate},
+      {"stat", file_stat},     {"flush", file_flush},         {"close", file_close},
+      {"fileno", file_fileno}, {"stats", file_stats},         {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", file_gc},
                                          {"__close", file_end},
                                          {"__tostring", file_tostring},

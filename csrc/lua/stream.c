@@ -5,10 +5,11 @@
  * The string that is being written stays at index 2 of the writer's frame while that
  * waits. Loop's thread. */
 #include "stream.h"
-#include "closed.h"
 
 #include <string.h>
 #include <unistd.h>
+
+#include "closed.h"
 
 /* -- boxes --------------------------------------------------------------------------- */
 

@@ -26,6 +26,14 @@ function argument.fail(index, name, expected, value)
     :format(index, name, expected, type(value)))
 end
 
+--- Raises that the option of that name, in argument `index` of the function `name`, is not what
+--- was `expected`.
+function argument.fail_option(index, name, option, expected, value)
+  local given = type(value) == "number" and tostring(value) or type(value)
+  argument.misuse(("bad argument #%d to '%s' (option '%s': %s expected, got %s)")
+    :format(index, name, option, expected, given))
+end
+
 --- Whether `value` can be called.
 ---@param value any
 ---@return boolean
@@ -61,15 +69,20 @@ function argument.functions(name, ...)
 end
 
 --- Raises unless `options`, argument `index` of the function `name`, is nil or a table
---- that has only the fields in `allowed`.
----@param allowed {[string]: boolean}
+--- that has only the fields in `allowed`, each of the type that is named there; true: of any.
+---@param allowed {[string]: true|string}
 function argument.check_options(options, allowed, index, name)
   if options == nil then return end
   if type(options) ~= "table" then argument.fail(index, name, "table", options) end
-  for key in pairs(options) do
-    if not allowed[key] then
+  for key, value in pairs(options) do
+    local expected = allowed[key]
+    if not expected then
       argument.misuse(("bad argument #%d to '%s' (unknown option '%s')")
         :format(index, name, tostring(key)))
+    end
+    local given = expected == "integer" and math.type(value) or type(value)
+    if expected ~= true and given ~= expected then
+      argument.fail_option(index, name, key, expected, value)
     end
   end
 end

@@ -162,7 +162,7 @@ fs.utime = path_functions.utime
 ---@return string? code
 fs.access = path_functions.access
 
-local MKDIR_OPTIONS = { mode = true, parents = true }
+local MKDIR_OPTIONS = { mode = "integer", parents = "boolean" }
 
 --- Makes a folder. With `parents` also those above it that are missing, and one that is there
 --- already is no failure; cancelled in the middle, some of them may have been made.
@@ -294,7 +294,7 @@ function fs.readfile(path)
   return file:read "a"
 end
 
-local WRITE_OPTIONS = { atomic = true, append = true }
+local WRITE_OPTIONS = { atomic = "boolean", append = "boolean" }
 
 -- Removes a temporary file where it has not taken its place.
 local temporary_type = {
@@ -378,8 +378,9 @@ function fs.writefile(path, data, options)
     local stat = path_functions.stat(target)
     if not stat or stat.type == "file" then
       local done, err, code = replace(target, stat, data)
-      if err then err.path = path end -- not that of the new file
-      return done, err, code
+      if done then return true end
+      err.path = path -- not that of the new file
+      return nil, err, code
     end
   end
   local file <close>, err, code = path_functions.open(path, options.append and "a" or "w")

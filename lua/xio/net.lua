@@ -18,12 +18,6 @@ passed:set()
 
 -- -- arguments --------------------------------------------------------------------------
 
-local function misuse_option(index, name, option, expected, value)
-  local given = type(value) == "number" and tostring(value) or type(value)
-  argument.misuse(("bad argument #%d to '%s' (option '%s': %s expected, got %s)")
-    :format(index, name, option, expected, given))
-end
-
 local function is_port(port)
   local number = math.tointeger(port)
   return number ~= nil and number >= 0 and number <= 65535
@@ -44,24 +38,13 @@ end
 
 local function check_seconds(value, option, index, name)
   if value ~= nil and (type(value) ~= "number" or value ~= value) then
-    misuse_option(index, name, option, "number of seconds", value)
+    argument.fail_option(index, name, option, "number of seconds", value)
   end
 end
 
 local function check_family(value, index, name)
   if value ~= nil and value ~= "inet" and value ~= "inet6" then
-    misuse_option(index, name, "family", '"inet" or "inet6"', value)
-  end
-end
-
--- Raises for options that are not of the type that `types` has for them, or true: any.
-local function check_types(options, types, index, name)
-  for option, value in pairs(options) do
-    local expected = types[option]
-    local given = expected == "integer" and math.type(value) or type(value)
-    if expected ~= true and given ~= expected then
-      misuse_option(index, name, option, expected, value)
-    end
+    argument.fail_option(index, name, "family", '"inet" or "inet6"', value)
   end
 end
 
@@ -175,7 +158,7 @@ function net.resolve(host, options)
   check_seconds(options.timeout, "timeout", 2, name)
   local kind = options.type
   if kind ~= nil and kind ~= "stream" and kind ~= "datagram" then
-    misuse_option(2, name, "type", '"stream" or "datagram"', kind)
+    argument.fail_option(2, name, "type", '"stream" or "datagram"', kind)
   end
   core.enter(name)
   return look_up(host, options.port or 0, options.family, kind == "datagram" and kind or nil,
@@ -252,7 +235,6 @@ function net.connect(host, port, options)
   check_family(options.family, 3, name)
   check_seconds(options.timeout, "timeout", 3, name)
   check_seconds(options.delay, "delay", 3, name)
-  check_types(options, CONNECT, 3, name)
   core.enter(name)
   local progress = { failures = {} }
   local in_time, stream, err, code =
@@ -386,7 +368,6 @@ function net.listen(host, port, options)
   argument.check_options(options, LISTEN, 3, name)
   options = options or {}
   check_family(options.family, 3, name)
-  check_types(options, LISTEN, 3, name)
   core.enter(name)
   local addresses, err = addresses_for(host, port, options.family)
   local shown = is_any(host) and "*" or host
@@ -424,7 +405,6 @@ local UDP_TYPES <const> = { reuseaddr = "boolean", reuseport = "boolean", broadc
 
 local function check_udp(options, name)
   argument.check_options(options, UDP_TYPES, 3, name)
-  check_types(options, UDP_TYPES, 3, name)
   check_family(options.family, 3, name)
 end
 

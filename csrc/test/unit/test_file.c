@@ -147,6 +147,25 @@ static void bytes_are_written_and_read(void **state) {
   end_with_folder();
 }
 
+static void what_is_written_without_waiting_moves_on(void **state) {
+  (void)state;
+  char bytes[16] = {0};
+  begin_with_folder();
+  open_file();
+  int64_t count = xio_file_write(file, "bytes", 5);
+  assert_true(count == 5 || count == XIO_EAGAIN); /* not every file system tells */
+  assert_int_equal(xio_file_at(file), count > 0 ? 5 : 0);
+  if (count > 0) {
+    xio_file_move(file, 1);
+    assert_int_equal(xio_file_write(file, "Y", 1), 1);
+    xio_file_move(file, 0);
+    assert_int_equal(xio_file_read(file, bytes, sizeof bytes), 5);
+    assert_string_equal(bytes, "bYtes");
+  }
+  xio_file_release(file);
+  end_with_folder();
+}
+
 static void bytes_come_from_a_thread_too(void **state) {
   (void)state;
   char bytes[16] = {0};
@@ -350,6 +369,7 @@ static void watches_end_with_their_loop(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_are_written_and_read),
+      cmocka_unit_test(what_is_written_without_waiting_moves_on),
       cmocka_unit_test(bytes_come_from_a_thread_too),
       cmocka_unit_test(cancelled_read_keeps_what_it_brought),
       cmocka_unit_test(closing_wakes_and_closes_when_the_thread_is_done),

@@ -20,6 +20,22 @@ local File = {}
 ---@return integer? part bytes that are out
 function File:write(...) end
 
+--- Writes as much as the system takes without waiting, which can be nothing at all: what must
+--- be written is for `write`. May be called anywhere.
+---@param data string
+---@return integer? count bytes
+---@return xio.Error? err
+---@return string? code "EAGAIN" where it takes none; as `write`
+function File:try_write(data) end
+
+--- Ends the writing, which gives "ECLOSED" from then on; reading goes on. A pipe that is open
+--- for writing only is closed, so that who reads it sees the end. Harmless the second time.
+--- Never waits.
+---@return true? done
+---@return xio.Error? err
+---@return string? code "ECLOSED"
+function File:shutdown() end
+
 --- Moves as `seek` of `io` files does. "end" is a checkpoint; cancelled, it raises and has not
 --- moved.
 ---@param whence? "set"|"cur"|"end" from the beginning, from where the file stands (the
