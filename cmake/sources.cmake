@@ -96,6 +96,7 @@ set(XIO_LUA_SOURCES
   csrc/lua/numeral.c
   csrc/lua/open.c
   csrc/lua/path.c
+  csrc/lua/plain.c
   csrc/lua/portal.c
   csrc/lua/preload.c
   csrc/lua/process.c
@@ -188,6 +189,8 @@ set(XIO_LUA_MODULES
   lua/xio/require.lua
   lua/xio/scope_group.lua
   lua/xio/serve.lua
+  lua/xio/service.lua
+  lua/xio/service_group.lua
   lua/xio/signal.lua
   lua/xio/sort.lua
   lua/xio/standin.lua

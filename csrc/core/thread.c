@@ -375,6 +375,7 @@ void xio_job_interrupt(xio_job *job, uint8_t source) {
   if (!xio_job_cancelled(job)) job->source = source;
   atomic_store_explicit(&job->cancelled, true, memory_order_release);
   if (atomic_exchange(&job->interrupted, true)) return;
+  if (job->ops->interrupt != NULL) job->ops->interrupt(job);
   uv_timer_t *timer = &job->pool->threads->timer;
   xio_interrupt_send(job->thread->id);
   if (!uv_is_active((uv_handle_t *)timer)) {
@@ -474,6 +475,7 @@ static void stop_thread(xio_thread *thread) {
     if (job->source == XIO_SOURCE_NONE) job->source = XIO_SOURCE_SHUTDOWN;
     atomic_store(&job->cancelled, true);
     atomic_store(&job->interrupted, true);
+    if (job->ops->interrupt != NULL) job->ops->interrupt(job);
     thread->detached = job->abandoned;
     xio_calls_refuse(job);
   }

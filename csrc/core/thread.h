@@ -53,6 +53,10 @@ typedef struct xio_job_ops {
   /* Nobody wants it any more: lets go of what it holds, and frees it. On the loop's
    * thread; or on its own one, where the loop has ended. */
   void (*drop)(xio_job *job);
+
+  /* It runs, and is to be interrupted: for what no signal ends. NULL: nothing. On the
+   * loop's thread. */
+  void (*interrupt)(xio_job *job);
 } xio_job_ops;
 
 /* How many jobs may run at once. On the C heap. */

@@ -160,6 +160,15 @@ static int l_class(lua_State *L) {
   return 0;
 }
 
+/* check_copy(function name, f, ...): raises, in that name, where the function or an
+ * argument cannot be copied. */
+static int l_check_copy(lua_State *L) {
+  const char *function = luaL_checkstring(L, 1);
+  xiol_message_free(
+      xiol_copy_out(L, xiol_state_of(L), 2, lua_gettop(L) - 1, XIOL_COPY_CALL, function));
+  return 0;
+}
+
 /* copy({bytes =, depth =}, ...): the values after having been a message: for tests. */
 static int l_copy(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
@@ -282,6 +291,7 @@ static int l_copy_counted(lua_State *L) {
 }
 
 const luaL_Reg xiol_copy_functions[] = {{"class", l_class},
+                                        {"check_copy", l_check_copy},
                                         {"copy", l_copy},
                                         {"copy_damaged", l_copy_damaged},
                                         {"copy_error", l_copy_error},

@@ -325,7 +325,12 @@ int xiol_handler(lua_State *L) {
   bool handed_on = state->rethrowing;
   state->rethrowing = false;
   lua_settop(L, 1);
-  if (state->runtime == NULL || state->runtime->loop->queue.running == NULL) return 1;
+  if (state->runtime == NULL || state->runtime->loop->queue.running == NULL) {
+    if (state->job == NULL) return 1;
+    name_nil(L, state); /* a plain function in a thread */
+    note_raise(L, state, 1);
+    return 1;
+  }
   xio_scope *scope = state->runtime->loop->queue.running->wait.scope;
   if (xiol_is_cancelled(L, 1)) return meet_cancellation(L, state, scope);
   name_nil(L, state);

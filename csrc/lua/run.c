@@ -510,7 +510,15 @@ static int runtime_tostring(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg xiol_run_functions[] = {{"run", l_run}, {"new", l_new}, {NULL, NULL}};
+/* run_key(): what tells the run of the running task apart from others that live. */
+static int l_run_key(lua_State *L) {
+  xiol_task *task = xiol_running(L, xiol_state_of(L), "run_key");
+  lua_pushlightuserdata(L, task->runtime->loop);
+  return 1;
+}
+
+const luaL_Reg xiol_run_functions[] = {
+    {"run", l_run}, {"new", l_new}, {"run_key", l_run_key}, {NULL, NULL}};
 
 void xiol_open_run(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {

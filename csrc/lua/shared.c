@@ -129,6 +129,7 @@ xiol_task *xiol_shared_enter(lua_State *L, xiol_state *state, xio_shared *shared
 void xiol_check_interrupted(lua_State *L, xiol_state *state, int status,
                             const char *function) {
   if (XIO_LIKELY(status != XIO_ECANCELED)) return;
+  state->told = true;
   lua_pushfstring(L, "%s: the thread was interrupted", function);
   xiol_push_error(L, state, "ECANCELED", function);
   lua_error(L);

@@ -172,8 +172,9 @@ struct xiol_state {
     uint32_t place;
     uint32_t same, skipped;
   } spawned;
-  struct xio_job *job;                 /* of worker.c: the one that this thread runs */
-  struct xiol_setup *setup;            /* of worker.c: for threads; NULL: none was made */
+  bool told;                /* of plain.c: what runs was told that it is interrupted */
+  struct xio_job *job;      /* of worker.c: the one that this thread runs */
+  struct xiol_setup *setup; /* of worker.c: for threads; NULL: none was made */
   void (*extend_thread)(lua_State *L); /* prepares their states further; NULL: nobody */
   struct {                             /* of worker.c: what was found where our hook is */
     lua_State *thread;                 /* NULL: nowhere */

@@ -127,21 +127,33 @@ static void make_job(lua_State *L, xiol_state *state, job_box *box, int first,
   box->job->message = xiol_copy_out(L, state, first, count, XIOL_COPY_CALL, function);
 }
 
+enum { PLAIN = 4 }; /* a bit beside on_cancel */
+
+/* The job is to be a plain function. */
+static void make_plain(lua_State *L, xiol_job *job) {
+  int status = xio_blocker_new(&job->blocker);
+  if (status == XIO_OK) return;
+  job->blocker = NULL;
+  xiol_raise_memory(L);
+}
+
 /* begin(function, pool, on_cancel, f, ...): begins a job in the name of `function`: a
  * checkpoint. The pool may be nil; on_cancel is a number of xio_on_cancel. Gives its box,
  * which the caller closes. */
 static int l_begin(lua_State *L) {
-  static const char *const functions[] = {"xio.thread.run", "pool:run", NULL};
+  static const char *const functions[] = {"xio.thread.run", "pool:run", "service:start",
+                                          NULL};
   xiol_state *state = xiol_state_of(L);
   const char *function = functions[luaL_checkoption(L, 1, NULL, functions)];
-  xio_on_cancel on_cancel = (xio_on_cancel)luaL_checkinteger(L, 3);
+  lua_Integer how = luaL_checkinteger(L, 3);
   xiol_task *task = xiol_enter(L, state, function);
   if (xio_task_begin(&task->core) != XIO_OK) {
     return xiol_yield(L, (lua_KContext)state, finish_cancelled);
   }
   xio_pool *pool = check_pool(L, state, task, function);
   job_box *box = push_job(L, state);
-  make_job(L, state, box, 4, function, on_cancel);
+  make_job(L, state, box, 4, function, (xio_on_cancel)(how & ~PLAIN));
+  if ((how & PLAIN) != 0) make_plain(L, box->job);
   xiol_job *job = box->job;
   atomic_fetch_add_explicit(&job->refs, 1, memory_order_relaxed);
   atomic_store(&job->dropped, false);

@@ -78,6 +78,7 @@ void xiol_job_unref(xiol_job *job) {
   xio_allocator heap = xio_alloc_default();
   xiol_message_free(job->message);
   xiol_setup_unref(job->setup);
+  if (job->blocker != NULL) xio_blocker_unref(job->blocker);
   xio_alloc_free(&heap, job, sizeof *job);
 }
 
@@ -89,8 +90,15 @@ static void drop_job(xio_job *core) {
 
 static void run_job(xio_job *core, void *data);
 
+/* A plain function may be blocked. */
+static void interrupt_job(xio_job *core) {
+  const xiol_job *job = XIO_CONTAINER_OF(core, xiol_job, core);
+  if (job->blocker != NULL) xio_blocker_interrupt(job->blocker, true);
+}
+
 xiol_job *xiol_job_new(xiol_setup *setup, const char *function, xio_on_cancel on_cancel) {
-  static const xio_job_ops ops = {.run = run_job, .drop = drop_job};
+  static const xio_job_ops ops = {
+      .run = run_job, .drop = drop_job, .interrupt = interrupt_job};
   xio_allocator heap = xio_alloc_default();
   xiol_job *job = xio_alloc_new(&heap, sizeof *job);
   if (job == NULL) return NULL;
@@ -180,8 +188,9 @@ static void keep_results(lua_State *L, xiol_state *state, xiol_job *job, int cou
 static int run_protected(lua_State *L) {
   xiol_job *job = lua_touserdata(L, 1);
   xiol_state *state = xiol_state_of(L);
-  xiol_runtime *runtime = push_kept_runtime(L, state);
   xiol_message *message = job->message;
+  if (job->blocker != NULL) return xiol_plain_run(L, state, job);
+  xiol_runtime *runtime = push_kept_runtime(L, state);
   job->message = NULL;
   xiol_take_message(L, state, message);
   if (xio_job_cancelled(&job->core)) {
@@ -239,9 +248,7 @@ void xiol_job_heed(xiol_state *state) {
   }
 }
 
-/* Whether the function that runs is one of xio's own in Lua, which expects no error
- * between two instructions. */
-static bool runs_ours(lua_State *L, const xiol_state *state) {
+bool xiol_runs_ours(lua_State *L, const xiol_state *state) {
   lua_Debug ar;
   if (!lua_getstack(L, 0, &ar)) return false;
   lua_getinfo(L, "S", &ar);
@@ -276,7 +283,7 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   if (running == NULL || !running->wait.scope->effective || running->swallowed != 0) {
     return;
   }
-  if (runs_ours(L, state) || !lua_checkstack(L, LUA_MINSTACK)) {
+  if (xiol_runs_ours(L, state) || !lua_checkstack(L, LUA_MINSTACK)) {
     lua_sethook(L, on_hook, LUA_MASKCOUNT, LOOK_AGAIN);
     return;
   }
@@ -286,9 +293,10 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
 
 /* In a signal handler of the thread, anywhere. */
 static void interrupt_state(void *data, xio_job *job) {
-  (void)job;
   xiol_state *state = data;
   xiol_runtime *runtime = state->runtime;
+  bool plain = XIO_CONTAINER_OF(job, xiol_job, core)->blocker != NULL;
+  if (plain && runtime == NULL) xiol_plain_interrupt(state);
   if (runtime == NULL || runtime->loop == NULL) return;
   xio_loop_interrupt(runtime->loop);
   lua_State *L = state->top;

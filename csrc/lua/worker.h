@@ -9,6 +9,7 @@
 #define XIOL_WORKER_H
 
 #include "../core/call.h"
+#include "../core/shared.h"
 #include "copy.h"
 
 /* What a thread needs to make its state: text of the program's state, on the C heap, with
@@ -38,7 +39,9 @@ typedef struct xiol_job {
   xiol_setup *setup;
   xiol_message *message; /* the function and its arguments; then what has come of it */
   const char *function;  /* who began it, for messages; static */
-  uint8_t outcome;       /* xiol_job_outcome */
+  xio_blocker
+      *blocker;    /* of a plain function, which it waits with; NULL: it has a loop */
+  uint8_t outcome; /* xiol_job_outcome */
   char refusal[XIOL_REFUSAL_MAX];
 } xiol_job;
 
@@ -58,6 +61,17 @@ void xiol_setup_unref(xiol_setup *setup);
 /* The states of threads are prepared by `extend` too, which is called protected there,
  * after xio was loaded. Before the first thread. */
 void xiol_extend_threads(lua_State *L, void (*extend)(lua_State *L));
+
+/* What worker.c leaves to plain.c, for jobs that are plain functions. Runs one: called
+ * protected. Raises its error. */
+int xiol_plain_run(lua_State *L, xiol_state *state, xiol_job *job);
+
+/* Interrupts it: in a signal handler of its thread. */
+void xiol_plain_interrupt(xiol_state *state);
+
+/* Whether the function that runs is one of xio's own in Lua, which expects no error
+ * between two instructions. */
+bool xiol_runs_ours(lua_State *L, const xiol_state *state);
 
 /* A job with one reference. NULL: memory is out. */
 xiol_job *xiol_job_new(xiol_setup *setup, const char *function, xio_on_cancel on_cancel);

@@ -98,7 +98,7 @@ static void drop_job(xio_job *job) {
   free(job);
 }
 
-static const xio_job_ops ops = {run_job, drop_job};
+static const xio_job_ops ops = {.run = run_job, .drop = drop_job};
 
 /* -- the task that waits ------------------------------------------------------------- */
 

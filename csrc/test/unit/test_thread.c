@@ -83,7 +83,7 @@ static void drop_job(xio_job *core) {
   free(XIO_CONTAINER_OF(core, job, core));
 }
 
-static const xio_job_ops job_ops = {run_job, drop_job};
+static const xio_job_ops job_ops = {.run = run_job, .drop = drop_job};
 
 static job *new_job(int what, xio_on_cancel on_cancel) {
   job *self = calloc(1, sizeof *self);
