@@ -63,6 +63,8 @@ local functions = {
   mailbox = "xio.mailbox",
   actor = "xio.actor",
   portal = "xio.portal",
+  service = "xio.service",
+  service_group = "xio.service_group",
 }
 
 -- Streams, made when first used.

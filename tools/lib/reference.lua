@@ -23,6 +23,8 @@ reference.PAGES = {
     { "lua/xio/map.lua", "xio" } },
   { name = "select", title = "Select", META .. "select.lua" },
   { name = "channel", title = "Channels", META .. "channel.lua", { "lua/xio/channel.lua", "xio" } },
+  { name = "service", title = "Services", { "lua/xio/service.lua", "xio" },
+    { "lua/xio/service_group.lua", "xio" } },
   { name = "mailbox", title = "Mailboxes and actors", { "lua/xio/mailbox.lua", "xio" },
     { "lua/xio/actor.lua", "xio" } },
   { name = "registry", title = "Registries of requests", { "lua/xio/registry.lua", "xio" },
