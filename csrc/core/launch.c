@@ -1,14 +1,22 @@
 /* launch: see launch.h. */
 #include "launch.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#if defined(__GLIBC__)
+#define HAS_CLOSEFROM __GLIBC_PREREQ(2, 34)
+#else
+#define HAS_CLOSEFROM 0
+#endif
 
 /* Whether there is a file that can be run; errno otherwise. */
 static bool can_run(const char *file) {
@@ -54,6 +62,28 @@ static void close_moved(const int high[XIO_LAUNCH_FDS], int count) {
   }
 }
 
+/* Closes the descriptors from `first` on in the child; a positive errno. Where the C
+ * library cannot (musl), those are closed that are open here and would be inherited. */
+static int add_close_from(posix_spawn_file_actions_t *actions, int first) {
+#if HAS_CLOSEFROM
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
+#else
+  DIR *open_ones = opendir("/dev/fd");
+  if (open_ones == NULL) return errno;
+  int error = 0;
+  for (struct dirent *entry; error == 0 && (entry = readdir(open_ones)) != NULL;) {
+    char *end = NULL;
+    long number = strtol(entry->d_name, &end, 10);
+    if (*end != '\0' || number < first) continue;
+    int flags = fcntl((int)number, F_GETFD);
+    if (flags < 0 || (flags & FD_CLOEXEC) != 0) continue;
+    error = posix_spawn_file_actions_addclose(actions, (int)number);
+  }
+  closedir(open_ones);
+  return error;
+#endif
+}
+
 /* What the child does with its descriptors and directory; a positive errno. */
 static int add_actions(posix_spawn_file_actions_t *actions, const xio_launch_opts *opts,
                        const int high[XIO_LAUNCH_FDS]) {
@@ -70,11 +100,7 @@ static int add_actions(posix_spawn_file_actions_t *actions, const xio_launch_opt
     if (opts->fds[i] != XIO_LAUNCH_CLOSED) continue;
     error = posix_spawn_file_actions_addclose(actions, i);
   }
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-  if (error == 0 && !opts->inherits) {
-    error = posix_spawn_file_actions_addclosefrom_np(actions, opts->fd_count);
-  }
-#endif
+  if (error == 0 && !opts->inherits) error = add_close_from(actions, opts->fd_count);
   if (error == 0 && opts->cwd != NULL) {
     error = posix_spawn_file_actions_addchdir_np(actions, opts->cwd);
   }
