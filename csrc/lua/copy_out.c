@@ -301,7 +301,7 @@ static bool begin_value(walk *w) {
     case LUA_TFUNCTION: return begin_function(w);
     case LUA_TUSERDATA: {
       const xiol_shareable *what = xiol_copy_shareable(L, w->state);
-      return what != NULL ? put_handle(w, what) : put_named(w);
+      return what != NULL ? put_handle(w, what) : refuse(w);
     }
     case LUA_TLIGHTUSERDATA:
       if (lua_touserdata(L, -1) != NULL) return refuse(w);
