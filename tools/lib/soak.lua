@@ -9,6 +9,7 @@
 
 local xio = require "xio"
 local core = require "xio.core"
+local lfs = require "lfs"
 local fs, net, process = xio.fs, xio.net, xio.process
 
 local SECONDS = tonumber(arg[1]) or error "soak.lua: how many seconds?"
@@ -28,8 +29,8 @@ local function read(path)
 end
 
 local function count_descriptors()
-  local count = 0
-  for _ in io.popen "ls /proc/$PPID/fd":lines() do count = count + 1 end
+  local count = -3 -- ".", ".." and the folder itself
+  for _ in lfs.dir "/proc/self/fd" do count = count + 1 end
   return count
 end
 
@@ -131,11 +132,13 @@ end
 function jobs.thread_channel()
   local sender, receiver = xio.thread.channel(8)
   xio.group(function(group)
-    group:spawn(xio.thread.run, function(from)
-      for i = 1, 200 do from:send { number = i } end
-      from:close()
-    end, sender)
-    sender:close()
+    group:spawn(function()
+      xio.thread.run(function(own)
+        for i = 1, 200 do own:send { number = i } end
+        own:close()
+      end, sender)
+      sender:close()
+    end)
     local last = 0
     for item in receiver do
       assert(item.number == last + 1, "items came in another order")
@@ -172,9 +175,8 @@ local function round()
   local server = { host = host, port = port }
   xio.group(function(group)
     group:spawn({ daemon = true }, net.serve, listener, function(conn)
-      for piece in conn.recv, conn do
-        if not conn:write(piece) then break end
-      end
+      local piece = conn:recv()
+      while piece and conn:write(piece) do piece = conn:recv() end
     end, { limit = 20 })
     xio.group({ limit = 20 }, function(workers)
       for _ = 1, JOBS do
