@@ -15,7 +15,7 @@ local fs, net, process = xio.fs, xio.net, xio.process
 local SECONDS = tonumber(arg[1]) or error "soak.lua: how many seconds?"
 math.randomseed(math.tointeger(tonumber(arg[2])) or error "soak.lua: which seed?")
 
-local WARM_ROUNDS <const>, LINE_EVERY <const>, JOBS <const> = 20, 10, 60
+local WARM_ROUNDS <const>, LINE_EVERY <const>, JOBS <const> = 100, 10, 60
 local GROWTH_MAX <const> = 1.25 -- of what the process holds after the warm rounds
 
 local folder = os.tmpname() .. ".d"
