@@ -166,6 +166,15 @@ return {
     limits = { limit("posix_spawn and waitpid", "limit-process", "SECONDS") },
     xio = "process.lua",
   },
+  {
+    key = "thread",
+    metrics = ns("an empty function in a thread"),
+    limits = {
+      limit("pthread_create and join", "limit-thread", "create", "SECONDS"),
+      limit("hand over to an idle thread", "limit-thread", "handover", "SECONDS"),
+    },
+    xio = "thread.lua",
+  },
   server("echo-64", "TCP echo, 64 connections, 64 bytes", "serve-echo", 64, 64),
   server("echo-64-core", "the same, client on the same core", "serve-echo", 64, 64, true),
   server("echo-1000", "TCP echo, 1000 connections, 64 bytes", "serve-echo", 1000, 64),

@@ -274,8 +274,10 @@ static void begin_next(xio_pool *pool) {
   while (pool->running < pool->limit && !xio_list_empty(&pool->waiting)) {
     xio_job *job = XIO_CONTAINER_OF(pool->waiting.next, xio_job, link);
     xio_list_remove(&job->link);
-    job->status = run_in_thread(job);
-    if (job->status != XIO_OK) end_job(job);
+    int status = run_in_thread(job);
+    if (status == XIO_OK) continue; /* the job is the thread's now */
+    job->status = status;
+    end_job(job);
   }
 }
 
