@@ -7,8 +7,7 @@
 --
 --   xio examples/mandelbrot.lua [FILE [WIDTH [DEPTH]]]
 --
--- Run: p=/tmp/mandelbrot.$$.pgm; xio examples/mandelbrot.lua $p 120 200
--- Run: head -n 2 $p; wc -c <$p; rm $p
+-- Run: p=/tmp/m.$$; xio examples/mandelbrot.lua $p 120 200; head -n 2 $p; wc -c <$p; rm $p
 -- Match: 120 x 80 points on %d+ processors?
 -- Output: P5
 -- Output: 120 80
