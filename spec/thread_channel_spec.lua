@@ -326,3 +326,162 @@ describe("a thread channel", function()
     end)
   end)
 end)
+
+--- Random cancellation: senders and receivers in threads and at home, each cut short again and
+--- again; then each item has been received once, in the order of its sender.
+local function random_run(seed)
+  local SENDERS, EACH = 3, 60
+  local tx, rx = xio.thread.channel(({ 0, 1, 5, math.huge })[seed % 4 + 1])
+  local function send(tx, id, each, seed) -- luacheck: ignore
+    local xio = require "xio" -- luacheck: ignore
+    math.randomseed(seed, id)
+    local number = 1
+    while number <= each do
+      local sent = xio.move_on_after(math.random() * 2e-4, function()
+        assert(tx:send({ id, number }))
+        number = number + 1
+      end)
+      if not sent then xio.checkpoint() end
+    end
+    tx:close()
+  end
+  local function receive(rx, seed, id) -- luacheck: ignore
+    local xio = require "xio" -- luacheck: ignore
+    math.randomseed(seed, id)
+    local seen, over = {}, false
+    while not over do
+      xio.move_on_after(math.random() * 2e-4, function()
+        local item = rx:recv()
+        if item == nil then over = true else seen[#seen + 1] = item end
+      end)
+    end
+    return seen
+  end
+  local lists = {}
+  xio.group(function(g)
+    for id = 1, SENDERS do
+      local clone = tx:clone()
+      if id == 1 then
+        g:spawn(send, clone, id, EACH, seed)
+      else
+        g:spawn(xio.thread.run, send, clone, id, EACH, seed)
+      end
+    end
+    tx:close()
+    g:spawn(function() lists[1] = receive(rx, seed, 11) end)
+    g:spawn(function() lists[2] = xio.thread.run(receive, rx, seed, 12) end)
+  end)
+  local count = 0
+  for _, list in pairs(lists) do
+    local last = {}
+    for _, item in ipairs(list) do
+      assert(item[2] > (last[item[1]] or 0), "out of order")
+      last[item[1]] = item[2]
+      count = count + 1
+    end
+  end
+  assert.equal(SENDERS * EACH, count)
+end
+
+describe("a thread channel, between threads", function()
+  local function run_real(f) return xio.run(f) end
+
+  it("CHN-21 takes what a thread sends before anybody receives", function()
+    run_real(function()
+      local tx, rx = xio.thread.channel(10)
+      xio.thread.run(function()
+        for i = 1, 5 do assert(tx:send(i)) end
+        tx:close()
+      end)
+      assert.same({ 1, 2, 3, 4, 5 }, rx:drain())
+      assert.same(CLOSED, pack(rx.recv, rx))
+    end)
+  end)
+
+  it("CHN-07 gives each item to one of several consumers, in order for each sender", function()
+    run_real(function()
+      local tx, rx = xio.thread.channel(3)
+      local out_tx, out_rx = xio.thread.channel(math.huge)
+      xio.group(function(g)
+        for _ = 1, 2 do
+          g:spawn(xio.thread.run, function()
+            for item in rx do out_tx:send(item) end
+          end)
+        end
+        for i = 1, 200 do tx:send(i) end
+        tx:close()
+      end)
+      local items = out_rx:drain()
+      table.sort(items)
+      assert.equal(200, #items)
+      for i = 1, 200 do assert.equal(i, items[i]) end
+    end)
+  end)
+
+  it("CHN-10 lets a thread that waits be cancelled, and loses nothing", function()
+    run_real(function()
+      local tx, rx = xio.thread.channel()
+      assert.is_false((xio.move_on_after(0.05, xio.thread.run, function() rx:recv() end)))
+      assert.is_false((xio.move_on_after(0.05, xio.thread.run, function() tx:send("ghost") end)))
+      assert.same({ n = 2, nil, "empty" }, pack(rx.try_recv, rx))
+      local task = xio.spawn(xio.thread.run, function() return rx:recv() end)
+      assert.is_true(tx:send("real"))
+      assert.equal("real", task:await())
+    end)
+  end)
+
+  it("CHN-19 CHN-04 tells the other thread of failure and of the end", function()
+    run_real(function()
+      local tx, rx = xio.thread.channel()
+      local task = xio.spawn(xio.thread.run, function()
+        return pcall(rx.recv, rx)
+      end)
+      xio.sleep(0.01)
+      tx:fail({ code = 4 })
+      local ok, err = task:await()
+      assert.is_false(ok)
+      assert.same({ code = 4 }, err)
+      local tx2, rx2 = xio.thread.channel()
+      task = xio.spawn(xio.thread.run, function() return tx2:send(1) end)
+      xio.sleep(0.01)
+      rx2:close()
+      assert.same(CLOSED, pack(task.await, task))
+    end)
+  end)
+
+  it("CHN-27 is selected from while threads send", function()
+    run_real(function()
+      local channels, cases = {}, {}
+      local count = 0
+      xio.group(function(g)
+        for i = 1, 2 do
+          local tx, rx = xio.thread.channel(1)
+          channels[i], cases[i] = tx, rx
+          g:spawn(xio.thread.run, function()
+            for n = 1, 100 do assert(tx:send(n)) end
+            tx:close()
+          end)
+        end
+        local last = { 0, 0 }
+        while #cases > 0 do
+          local index, item = xio.select(table.unpack(cases))
+          if item == nil then
+            table.remove(cases, index)
+            table.remove(last, index)
+          else
+            assert.equal(last[index] + 1, item)
+            last[index] = item
+            count = count + 1
+          end
+        end
+      end)
+      assert.equal(200, count)
+    end)
+  end)
+
+  it("C3 loses, doubles and reorders nothing under random cancellation", function()
+    for seed = 1, tonumber(os.getenv("XIO_SEEDS") or 8) do
+      run_real(function() random_run(seed) end)
+    end
+  end)
+end)
