@@ -451,12 +451,12 @@ describe("a thread channel, between threads", function()
 
   it("CHN-27 is selected from while threads send", function()
     run_real(function()
-      local channels, cases = {}, {}
+      local cases = {}
       local count = 0
       xio.group(function(g)
         for i = 1, 2 do
           local tx, rx = xio.thread.channel(1)
-          channels[i], cases[i] = tx, rx
+          cases[i] = rx
           g:spawn(xio.thread.run, function()
             for n = 1, 100 do assert(tx:send(n)) end
             tx:close()
