@@ -6,6 +6,9 @@
  * (os.exit); the prompt is the Lua module xio.repl. */
 #include <lauxlib.h>
 #include <lua.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <uv.h>
 
@@ -18,6 +21,8 @@
 #include "cli/report.h"
 #include "cli/setup.h"
 #include "cli/trace.h"
+
+enum { LARGE_BYTES = 1 << 20 };
 
 static int set_up(lua_State *L) {
   xio_setup(L, lua_touserdata(L, 1));
@@ -51,12 +56,16 @@ static bool call(lua_State *L, lua_CFunction function, xio_program *program,
 
 /* Has the state take its memory from slabs, which are smaller and faster than what the
  * C library has for all threads; NULL where there are none. A sanitizer sees more
- * without. */
+ * without. What is large, such as a table that grows, is moved by the system, and does
+ * not leave holes behind. */
 static xio_slabs *use_slabs(lua_State *L) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   (void)L;
   return NULL;
 #else
+#if defined(__GLIBC__)
+  (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+#endif
   xio_slabs *slabs = NULL;
   xio_allocator inner;
   inner.resize = lua_getallocf(L, &inner.context);
