@@ -275,7 +275,6 @@ static bool check_task(checker *check, const xio_task *task) {
     EXPECT(task->wait.state != XIO_WAIT_IDLE || task == check->loop->queue.running,
            "task: neither ready nor running nor parked");
   }
-  EXPECT(xio_lock_held_valid(task), "lock: those of a task and their owner differ");
   xio_task *awaited = xio_task_awaited(xio_task_of(xio_scope_host(&task->own)));
   EXPECT(awaited == NULL || awaited->state != XIO_TASK_ENDED,
          "task: parked until the end of one that has ended");
@@ -326,6 +325,7 @@ static bool check_runqueue(checker *check) {
   EXPECT(queued == check->ready, "runqueue: not every ready task is queued once");
   EXPECT(xio_list_empty(&queue->starts), "runqueue: an abort of start() is unfinished");
   EXPECT(queue->clock == &check->loop->clock, "runqueue: of another clock");
+  EXPECT(xio_lock_held_valid(queue), "lock: those of a task and their owner differ");
   return true;
 }
 

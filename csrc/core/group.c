@@ -97,7 +97,7 @@ void xio_group_child_ended(xio_task *task, xio_outcome outcome) {
   task->wait.scope = NULL;
   task->state = XIO_TASK_ENDED;
   task->outcome = outcome & 7;
-  if (XIO_UNLIKELY(task->locks != NULL)) xio_lock_break_all(task);
+  if (XIO_UNLIKELY(task->locked)) xio_lock_break_all(task);
   xio_wait *starter = task->starter;
   task->starter = NULL;
   bool failed = outcome == XIO_OUTCOME_FAILED && starter == NULL;

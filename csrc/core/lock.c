@@ -29,19 +29,12 @@ static xio_lock *lock_at(xio_list *held) {
 
 static void take(xio_lock *lock, xio_task *task) {
   lock->owner = task;
-  if (task->locks == NULL) {
-    task->locks = lock;
-  } else {
-    xio_list_insert_before(&task->locks->held, &lock->held);
-  }
+  task->locked = true;
+  xio_list_push_back(&task->wait.queue->locks, &lock->held);
 }
 
 /* The owner has the lock no longer. */
 static void drop(xio_lock *lock) {
-  xio_task *owner = lock->owner;
-  if (owner->locks == lock) {
-    owner->locks = xio_list_empty(&lock->held) ? NULL : lock_at(lock->held.next);
-  }
   xio_list_remove(&lock->held);
   lock->owner = NULL;
 }
@@ -90,8 +83,11 @@ int xio_lock_release(xio_lock *lock, xio_task *task) {
 }
 
 void xio_lock_break_all(xio_task *task) {
-  while (task->locks != NULL) {
-    xio_lock *lock = task->locks;
+  xio_list *locks = &task->wait.queue->locks;
+  for (xio_list *node = locks->next, *next; node != locks; node = next) {
+    xio_lock *lock = lock_at(node);
+    next = node->next;
+    if (lock->owner != task) continue;
     drop(lock);
     lock->left_by = task->id;
     xio_waiter_complete_all(&lock->waiters, XIO_EOWNERDEAD);
@@ -109,15 +105,16 @@ bool xio_lock_valid(const xio_lock *lock) {
   if (lock->owner == NULL) {
     return xio_list_empty(&lock->waiters) && xio_list_empty(&lock->held);
   }
-  return lock->left_by == 0 && lock->owner->locks != NULL;
+  return lock->left_by == 0 && lock->owner->locked;
 }
 
-bool xio_lock_held_valid(const xio_task *task) {
-  if (task->locks == NULL) return true;
-  const xio_list *first = &task->locks->held;
-  for (xio_list *node = first->next;; node = node->next) {
-    if (node->next->prev != node || lock_at(node)->owner != task) return false;
-    if (!xio_lock_valid(lock_at(node))) return false;
-    if (node == first) return true;
+bool xio_lock_held_valid(const xio_runqueue *queue) {
+  const xio_list *locks = &queue->locks;
+  for (const xio_list *node = locks->next; node != locks; node = node->next) {
+    if (node->next->prev != node) return false;
+    const xio_lock *lock = XIO_CONTAINER_OF(node, xio_lock, held);
+    if (lock->owner == NULL || !xio_lock_valid(lock)) return false;
+    if (lock->owner->wait.queue != queue) return false;
   }
+  return true;
 }

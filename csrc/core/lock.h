@@ -18,7 +18,7 @@
 typedef struct xio_lock {
   xio_list waiters; /* of xio_waiter, in order of coming */
   xio_task *owner;  /* NULL: free, or broken */
-  xio_list held;    /* ring of all locks of the owner; there is no head */
+  xio_list held;    /* in the list of the owner's run queue */
   uint64_t
       left_by; /* id of the task that ended without releasing it: it is broken; or 0 */
 } xio_lock;
@@ -49,7 +49,8 @@ void xio_lock_requeue(xio_lock *lock, xio_wait *wait);
 /* Hands the lock to the first waiter, or frees it. XIO_EINVAL: `task` does not own it. */
 int xio_lock_release(xio_lock *lock, xio_task *task) XIO_WARN_UNUSED;
 
-/* `task`, which owns locks, is over: they are broken. Called by the core. */
+/* `task`, which owns locks or has, is over: they are broken. Called by the core. Looks at
+ * all locks that tasks of its loop own. */
 void xio_lock_break_all(xio_task *task);
 
 /* The owner of the lock that `task` waits for, or NULL. */
@@ -57,6 +58,6 @@ xio_task *xio_lock_awaited(const xio_task *task);
 
 /* Whether the invariants hold. */
 bool xio_lock_valid(const xio_lock *lock);
-bool xio_lock_held_valid(const xio_task *task);
+bool xio_lock_held_valid(const xio_runqueue *queue);
 
 #endif

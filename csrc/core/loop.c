@@ -310,7 +310,7 @@ static void on_closed(uv_handle_t *handle) {
 
 static void abandon_failed(xio_group *group) {
   for (xio_task *task; (task = xio_group_take_failed(group)) != NULL;) {
-    task->ops->abandon(task);
+    xio_task_ops_of(task)->abandon(task);
   }
 }
 
@@ -324,13 +324,13 @@ static void abandon_task(xio_loop *loop, xio_task *task) {
   xio_timer_disarm(&loop->clock, &task->wait.timer);
   xio_list_remove(&task->wait.self.link);
   xio_list_remove(&task->joiners);
-  if (task->locks != NULL) xio_lock_break_all(task);
+  if (task->locked) xio_lock_break_all(task);
   task->wait.scope = NULL;
   task->state = XIO_TASK_ENDED;
   task->outcome = XIO_OUTCOME_CANCELLED;
   xio_task_group(task)->live--;
   xio_scope_detach(&task->own);
-  task->ops->abandon(task);
+  xio_task_ops_of(task)->abandon(task);
 }
 
 /* Takes a scope that a task has entered out of the tree; its owner lets go of it. */
@@ -341,7 +341,7 @@ static void abandon_scope(xio_scope *scope) {
   xio_wait *host = xio_region_of(scope)->host;
   host->scope = scope->parent;
   xio_scope_detach(scope);
-  const xio_task_ops *ops = xio_task_of(host)->ops;
+  const xio_task_ops *ops = xio_task_ops_of(xio_task_of(host));
   if (ops->abandon_scope != NULL) ops->abandon_scope(scope);
 }
 

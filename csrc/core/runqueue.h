@@ -13,6 +13,10 @@
 #include "clock.h"
 
 typedef struct xio_task xio_task;
+typedef struct xio_task_ops xio_task_ops;
+
+/* Kinds of tasks that a loop has at most. */
+enum { XIO_TASK_KINDS = 8 };
 typedef struct xio_tracer xio_tracer;
 
 typedef struct xio_runqueue {
@@ -20,6 +24,8 @@ typedef struct xio_runqueue {
   xio_list batch;  /* what is left of this turn */
   xio_list starts; /* waits in start() that are being aborted; empty between operations */
   xio_task *running; /* NULL between two tasks */
+  xio_list locks;    /* that its tasks own, in the order of taking (lock.h) */
+  const xio_task_ops *kinds[XIO_TASK_KINDS]; /* what its tasks are (task.h) */
   xio_clock *clock;
   xio_tracer *tracer; /* who is told of all that tasks do (trace.h); NULL: nobody */
   uint64_t traced_as; /* for the tracer; 0 before it has set it */

@@ -33,7 +33,7 @@ uint32_t xio_sched_turn(xio_runqueue *queue, uint32_t steps_max, bool chain) {
   queue->chains = chain;
   for (xio_task *task; (task = xio_sched_next(queue)) != NULL;) {
     xio_sched_take(queue, task);
-    task->ops->resume(task); /* `task` may be gone afterwards */
+    xio_task_ops_of(task)->resume(task); /* `task` may be gone afterwards */
   }
   queue->running = NULL;
   queue->chains = false;

@@ -151,7 +151,10 @@ void xio_scope_enter_root(xio_scope *scope, xio_runqueue *queue) {
 }
 
 void xio_scope_attach(xio_scope *own, xio_scope *parent) {
-  link_under(own, parent);
+  own->parent = parent;
+  own->entered = true;
+  own->effective = own->source != XIO_SOURCE_NONE || parent->effective;
+  xio_list_push_back(&xio_region_of(parent)->children, &own->sibling);
   xio_scope_host(own)->scope = own;
 }
 

@@ -5,14 +5,15 @@ void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops)
   xio_wait_init(&task->wait, queue);
   xio_scope_init(&task->own);
   xio_list_init(&task->joiners);
-  task->ops = ops;
+  task->kind = 0;
   task->starter = NULL;
-  task->locks = NULL;
   task->id = queue != NULL ? ++queue->last_task_id & XIO_TASK_ID_MAX : 0;
+  if (queue != NULL) xio_task_set_ops(task, ops);
   task->state = XIO_TASK_HELD;
   task->outcome = XIO_OUTCOME_NONE;
   task->daemon = false;
   task->started = false;
+  task->locked = false;
   task->swallowed = 0;
 }
 

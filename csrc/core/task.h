@@ -13,9 +13,8 @@
 #include "scope.h"
 
 typedef struct xio_group xio_group;
-typedef struct xio_lock xio_lock;
 
-typedef struct xio_task_ops {
+struct xio_task_ops {
   /* Runs the task until it parks, reschedules or ends (xio_group_child_ended). Only the
    * scheduler calls it, never nested within one loop. Must return normally. */
   void (*resume)(xio_task *task);
@@ -26,7 +25,7 @@ typedef struct xio_task_ops {
   /* Before that, for each scope or group that the task had entered: it has been taken out
    * of the tree, and its owner lets go of it. NULL where tasks enter none. */
   void (*abandon_scope)(xio_scope *scope);
-} xio_task_ops;
+};
 
 typedef enum xio_task_state {
   XIO_TASK_HELD, /* its group's limit keeps it from starting */
@@ -46,28 +45,44 @@ typedef enum xio_outcome {
 
 struct xio_task {
   xio_wait wait;
-  const xio_task_ops *ops;
   xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed, and
                     `parent` is its group's also after its end */
   xio_list joiners;     /* waiters for its end */
   xio_wait *starter;    /* of the task that waits in start() for it; NULL otherwise */
-  xio_lock *locks;      /* one of those that it owns (lock.h); NULL: none */
   uint64_t id : 48;     /* unique within its loop, in order of spawning */
   uint64_t state : 2;   /* xio_task_state */
   uint64_t outcome : 3; /* xio_outcome */
   uint64_t daemon : 1;
   uint64_t started : 1;   /* it has told its starter so */
-  uint64_t swallowed : 8; /* cancellations delivered in a row while it went on */
+  uint64_t swallowed : 4; /* cancellations delivered in a row while it went on */
+  uint64_t locked : 1;    /* it owns a lock, or has */
+  uint64_t kind : 3;      /* the number of its ops in its queue */
 };
 
-/* A task that no group knows yet. `queue` may be NULL where xio_task_renew follows. */
+/* What runs `task`. */
+static inline const xio_task_ops *xio_task_ops_of(const xio_task *task) {
+  return task->wait.queue->kinds[task->kind];
+}
+
+/* From now on `ops` do. */
+static inline void xio_task_set_ops(xio_task *task, const xio_task_ops *ops) {
+  const xio_task_ops **kinds = task->wait.queue->kinds;
+  uint32_t kind = 0;
+  while (kinds[kind] != NULL && kinds[kind] != ops) kind++;
+  XIO_ASSERT(kind < XIO_TASK_KINDS - 1);
+  kinds[kind] = ops;
+  task->kind = kind & (XIO_TASK_KINDS - 1);
+}
+
+/* A task that no group knows yet. `queue` may be NULL where xio_task_renew and
+ * xio_task_set_ops follow. */
 void xio_task_init(xio_task *task, xio_runqueue *queue, const xio_task_ops *ops);
 
 /* Makes a task that has ended, which nothing points to, as xio_task_init makes it. Most
  * is so already, which makes this the cheaper. */
 static inline void xio_task_renew(xio_task *task, xio_runqueue *queue) {
   XIO_CHECK(xio_list_empty(&task->joiners) && xio_list_empty(&task->wait.self.link));
-  XIO_CHECK(task->locks == NULL && task->starter == NULL);
+  XIO_CHECK(task->starter == NULL);
   task->wait.queue = queue;
   task->wait.state = XIO_WAIT_IDLE;
   xio_scope_renew(&task->own);
@@ -75,6 +90,7 @@ static inline void xio_task_renew(xio_task *task, xio_runqueue *queue) {
   task->state = XIO_TASK_HELD;
   task->outcome = XIO_OUTCOME_NONE;
   task->started = false;
+  task->locked = false;
   task->swallowed = 0;
 }
 

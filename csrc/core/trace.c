@@ -31,6 +31,6 @@ void xio_trace_resume(xio_task *task) {
   task->wait.by_task = false;
   tracer->ops->running(tracer, task, by_task);
   tracer->ended = false;
-  task->ops->resume(task); /* `task` may be gone afterwards */
+  xio_task_ops_of(task)->resume(task); /* `task` may be gone afterwards */
   tracer->ops->paused(tracer, tracer->ended ? NULL : task);
 }

@@ -101,7 +101,7 @@ static void find_result(xio_ctask *own) {
 
 /* The handle keeps the result or error at the top, if any, which is popped. */
 static void keep_value(lua_State *L, xiol_task *task) {
-  if (task->results == 0) return;
+  if (task->coroutine.results == 0) return;
   xiol_push_anchored(L, task->runtime->state, task->slot);
   lua_insert(L, -2);
   lua_setiuservalue(L, -2, XIOL_TASK_VALUE);

@@ -16,7 +16,7 @@ enum { MAIN_HANDLER = 1, MAIN_BODY = 2 };
 /* -- the pool ------------------------------------------------------------------------ */
 
 static xiol_coroutine take_coroutine(xiol_state *state) {
-  if (state->pooled == 0) return (xiol_coroutine){NULL, 0};
+  if (state->pooled == 0) return (xiol_coroutine){NULL, 0, 0};
   return state->pool[--state->pooled];
 }
 
@@ -53,7 +53,7 @@ int xiol_make_coroutine(lua_State *L) {
 
 void xiol_need_coroutine(lua_State *L, xiol_state *state) {
   if (state->pooled != 0) return;
-  xiol_coroutine made = {NULL, 0};
+  xiol_coroutine made = {NULL, 0, 0};
   xiol_push_ref(L, state, XIOL_REF_MAKE_COROUTINE);
   lua_pushlightuserdata(L, &made);
   lua_call(L, 1, 0);
@@ -74,7 +74,7 @@ bool xiol_bind_coroutine(lua_State *L, xiol_task *task) {
 }
 
 static xiol_coroutine new_coroutine(xiol_state *state, lua_State *driver) {
-  xiol_coroutine coroutine = {NULL, 0};
+  xiol_coroutine coroutine = {NULL, 0, 0};
   if (!lua_checkstack(driver, 8)) return coroutine;
   xiol_push_ref(driver, state, XIOL_REF_MAKE_COROUTINE);
   lua_pushlightuserdata(driver, &coroutine);
@@ -181,7 +181,7 @@ static void call_at_end(lua_State *L, xiol_state *state, xiol_ref ref, int count
   lua_insert(L, -1 - count);
   if (lua_pcall(L, count, 1, 0) != LUA_OK) {
     task->outcome = XIO_OUTCOME_FAILED;
-    task->results = 1;
+    task->coroutine.results = 1;
   }
 }
 
@@ -191,7 +191,7 @@ void xiol_task_end(xiol_task *task) {
   bool listed = outcome == XIO_OUTCOME_FAILED && task->core.starter == NULL;
   if (task->handle != NULL) {
     task->handle->outcome = task->outcome;
-    task->handle->results = task->results;
+    task->handle->results = task->coroutine.results;
   }
   if ((task->core.own.record | task->core.own.unwinding) != 0) {
     xiol_drop_values(state, &task->core.own);
@@ -208,11 +208,11 @@ void xiol_task_settle(lua_State *L, xiol_state *state, xiol_task *task, int stat
                       int count) {
   if (status == LUA_OK || status == LUA_YIELD) {
     task->outcome = XIO_OUTCOME_DONE;
-    task->results = count;
+    task->coroutine.results = count;
     if (count > 1) call_at_end(L, state, XIOL_REF_PACK, count, task);
     return;
   }
-  task->results = 1;
+  task->coroutine.results = 1;
   if (task->core.own.effective && task->core.own.unwinding == 0 &&
       xiol_is_cancelled(L, -1)) { /* what the judge would say */
     task->outcome = XIO_OUTCOME_CANCELLED;
@@ -225,7 +225,7 @@ void xiol_task_settle(lua_State *L, xiol_state *state, xiol_task *task, int stat
  * popped; and is itself kept no longer. */
 static void keep_value(lua_State *L, xiol_task *task, int anchors) {
   if (task->handle == NULL) return;
-  if (task->results > 0) {
+  if (task->coroutine.results > 0) {
     lua_rawgeti(L, anchors, task->slot);
     lua_insert(L, -2);
     lua_setiuservalue(L, -2, XIOL_TASK_VALUE);
@@ -240,11 +240,11 @@ static xiol_task *go_on(lua_State *L, xiol_state *state, xiol_task *task) {
   xiol_runtime *runtime = task->runtime;
   xio_runqueue *queue = &runtime->loop->queue;
   if (task->outcome == XIO_OUTCOME_FAILED || task->escaped || task == runtime->main ||
-      task->core.ops != &xiol_task_ops) {
+      xio_task_ops_of(&task->core) != &xiol_task_ops) {
     return NULL;
   }
   xio_task *next_core = xio_sched_next(queue);
-  if (next_core == NULL || next_core->ops != &xiol_task_ops) return NULL;
+  if (next_core == NULL || next_core->kind != task->core.kind) return NULL;
   xiol_task *next = xiol_task_of(next_core);
   if (next->coroutine.thread != NULL || next->arguments > XIOL_ARGUMENTS_SURE)
     return NULL;
@@ -283,7 +283,7 @@ static int finish_bodies(lua_State *L, int status) {
     }
     xiol_task_settle(L, state, task, status, lua_gettop(L) - MAIN_BODY);
     xiol_task *next = go_on(L, state, task);
-    if (next == NULL) return task->results > 0 ? 1 : 0;
+    if (next == NULL) return task->coroutine.results > 0 ? 1 : 0;
     task = next;
     status = lua_pcallk(L, task->arguments, LUA_MULTRET, MAIN_HANDLER, -1, finish_main);
   }
@@ -332,7 +332,7 @@ static void lose_task(xiol_task *task) {
   }
   lua_pop(L, 1);
   task->outcome = XIO_OUTCOME_FAILED;
-  task->results = 1;
+  task->coroutine.results = 1;
   xiol_task_end(task);
 }
 
@@ -392,7 +392,7 @@ static void resume(xio_task *core) {
       lose_task(task);
     }
     xio_task *next = xio_sched_next(queue);
-    if (next == NULL || next->ops != &xiol_task_ops) break;
+    if (next == NULL || xio_task_ops_of(next) != &xiol_task_ops) break;
     xio_sched_take(queue, next);
     task = xiol_task_of(next);
   }

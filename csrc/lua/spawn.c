@@ -137,14 +137,14 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int argu
   task->slot = slot;
   task->waiting = false;
   task->arguments = arguments;
-  task->results = 0;
+  task->coroutine.results = 0;
   task->outcome = XIO_OUTCOME_NONE;
   task->atomic = 0;
   task->begun = false;
   task->escaped = false;
   task->misnested = false;
   task->watches = 0;
-  task->core.ops = &xiol_task_ops;
+  xio_task_set_ops(&task->core, &xiol_task_ops);
 }
 
 /* Notes where the task is spawned. To look costs as much as half a spawn: after many
@@ -250,7 +250,7 @@ static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *
     keep_body(L, state, task, fits);
   } else {
     lua_pop(L, 1);
-    task->core.ops = how->ops;
+    xio_task_set_ops(&task->core, how->ops);
   }
   /* nothing below can fail */
   begin_task(L, state, task, how);

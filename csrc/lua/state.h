@@ -24,6 +24,7 @@ typedef struct xiol_group xiol_group;
 typedef struct xiol_coroutine {
   lua_State *thread; /* NULL: none */
   int slot;
+  int results; /* of the task that it is of: how many, as in its handle */
 } xiol_coroutine;
 
 /* The kinds of userdata. Each begins with a pointer to its kind, which identifies it. */
@@ -278,7 +279,6 @@ struct xiol_task {
   };
   uint32_t place; /* of the spawn; 0: not known (xiol_task_place) */
   int slot;       /* anchor of the handle; 0: there is none */
-  int results;    /* of the body, as in the handle */
 };
 
 /* A scope entered by a function, or made by xio.new_scope. */

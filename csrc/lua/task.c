@@ -42,7 +42,7 @@ static void make_handle(lua_State *L, xiol_state *state, xiol_task *task) {
     lua_setiuservalue(L, -2, XIOL_TASK_PARENT);
   }
   handle->outcome = task->outcome;
-  handle->results = task->results;
+  handle->results = task->coroutine.results;
   if (task->core.state == XIO_TASK_ENDED) {
     xiol_push_task_error(L, task);
     lua_setiuservalue(L, -2, XIOL_TASK_VALUE);

@@ -86,7 +86,7 @@ static int l_watch(lua_State *L) {
   task->watches++;
   task->watch_least = UINT16_MAX;
   task->watch_paused = false;
-  task->core.ops = &xiol_watched_task_ops;
+  xio_task_set_ops(&task->core, &xiol_watched_task_ops);
   queue->budget = 0;
   return 4;
 }
@@ -103,7 +103,7 @@ static int l_unwatch(lua_State *L) {
   lua_pushboolean(L, task->watch_least <= depth);
   if (least < task->watch_least) task->watch_least = least;
   task->watch_paused = paused || lua_toboolean(L, 4) != 0;
-  if (--task->watches == 0) task->core.ops = &xiol_task_ops;
+  if (--task->watches == 0) xio_task_set_ops(&task->core, &xiol_task_ops);
   if (!paused) task->core.wait.queue->budget = budget;
   return 2;
 }
