@@ -21,6 +21,11 @@ foreach(file IN LISTS XIO_LUA_MODULES XIO_LUA_META)
   cmake_path(GET path PARENT_PATH parent)
   install(FILES "${file}" DESTINATION "${XIO_INSTALL_LUADIR}/${parent}" COMPONENT lua)
 endforeach()
+install(FILES man/xio.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT interpreter)
+install(FILES completions/xio.bash RENAME xio COMPONENT interpreter
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+install(FILES completions/_xio COMPONENT interpreter
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
 install(DIRECTORY csrc/include/ TYPE INCLUDE COMPONENT development
   FILES_MATCHING PATTERN "*.h")
 
