@@ -11,6 +11,8 @@
 #include "cli/interrupt.h"
 #include "cli/library.h"
 #include "cli/report.h"
+#include "lua/attention.h"
+#include "lua/binding.h"
 #include "lua/preload.h"
 
 enum { NOTHING_TO_CALL = -1 };
@@ -173,6 +175,16 @@ static int push_next(lua_State *L, xio_program *program) {
   return count;
 }
 
+/* Whether what was just pushed is the last that the program calls. */
+static bool is_last(const xio_program *program) {
+  const xio_options *options = program->options;
+  if (program->library != NULL || xio_program_is_interactive(program)) return false;
+  if (program->phase != XIO_PHASE_OPTIONS) return program->phase == XIO_PHASE_PROMPT;
+  int index = program->next_option;
+  const char *argument = NULL;
+  return xio_options_next(options, &index, &argument) == 0 && !has_script(options);
+}
+
 /* A call has returned: its result, at the top, is a library to keep in a global, if
  * any. */
 static void finish_call(lua_State *L, xio_program *program) {
@@ -188,7 +200,7 @@ static void finish_call(lua_State *L, xio_program *program) {
 }
 
 /* Runs the program, the function's upvalue, to its end. Below everything on the stack is
- * the guard. */
+ * the guard, or nil. */
 static int run_from(lua_State *L, int status, lua_KContext context) {
   xio_program *program = lua_touserdata(L, lua_upvalueindex(1));
   if (status == LUA_YIELD) finish_call(L, program);
@@ -196,6 +208,10 @@ static int run_from(lua_State *L, int status, lua_KContext context) {
     lua_settop(L, 1);
     int count = push_next(L, program);
     if (count == NOTHING_TO_CALL) return 0;
+    if (is_last(program)) { /* as in lua, it is the first of all functions */
+      finish_call(L, program);
+      return xiol_call_last(xiol_attention_state(L), count);
+    }
     int results = program->library != NULL ? 1 : 0;
     lua_callk(L, count, results, context, run_from);
     finish_call(L, program);
@@ -227,10 +243,22 @@ static void push_guard(lua_State *L, xio_program *program) {
   lua_toclose(L, 1);
 }
 
+/* Keeps the coroutine as long as the state: os.exit may close it after its task. */
+static void keep_coroutine(lua_State *L) {
+  static const char coroutine_key = 0;
+  lua_pushthread(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &coroutine_key);
+}
+
 static int run_program(lua_State *L) {
   xio_program *program = lua_touserdata(L, lua_upvalueindex(1));
   lua_settop(L, 0);
-  push_guard(L, program);
+  if (xio_program_is_interactive(program)) {
+    push_guard(L, program);
+  } else {
+    lua_pushnil(L);
+    keep_coroutine(L);
+  }
   program->coroutine = L;
   if (program->in_session) program->phase = XIO_PHASE_PROMPT;
   return run_from(L, LUA_OK, 0);

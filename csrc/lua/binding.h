@@ -165,8 +165,7 @@ xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function);
 xiol_task *xiol_enter_from(lua_State *L, xiol_state *state, const char *function,
                            int level);
 
-/* Whether xiol_enter would succeed. */
-bool xiol_may_wait(lua_State *L, const xiol_state *state);
+bool xiol_may_wait(lua_State *L, const xiol_state *state); /* xiol_enter would succeed */
 
 /* Yields a task whose wait has begun; `finish` is called when it is resumed. */
 static inline int xiol_yield(lua_State *L, lua_KContext context, lua_KFunction finish) {
@@ -275,6 +274,10 @@ int xiol_task_main(lua_State *L);
 int xiol_make_coroutine(lua_State *L);
 int xiol_pack_results(lua_State *L);
 int xiol_judge_error(lua_State *L);
+
+/* Returned by a task's own function in C: in its place the function below the `count`
+ * values at the top is called on them, right above the base of the stack. */
+int xiol_call_last(xiol_state *state, int count);
 
 /* So many arguments find room on every coroutine of ours. */
 enum { XIOL_ARGUMENTS_SURE = LUA_MINSTACK / 2 };

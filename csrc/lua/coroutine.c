@@ -281,12 +281,25 @@ static int finish_bodies(lua_State *L, int status) {
         xiol_unnest(task, &task->core.own)) {
       return lua_yieldk(L, 0, status, finish_main);
     }
+    if (XIO_UNLIKELY(state->last_call == task)) {
+      state->last_call = NULL;
+      if (status == LUA_OK || status == LUA_YIELD) {
+        int arguments = lua_gettop(L) - MAIN_BODY - 1;
+        status = lua_pcallk(L, arguments, LUA_MULTRET, MAIN_HANDLER, -1, finish_main);
+        continue;
+      }
+    }
     xiol_task_settle(L, state, task, status, lua_gettop(L) - MAIN_BODY);
     xiol_task *next = go_on(L, state, task);
     if (next == NULL) return task->coroutine.results > 0 ? 1 : 0;
     task = next;
     status = lua_pcallk(L, task->arguments, LUA_MULTRET, MAIN_HANDLER, -1, finish_main);
   }
+}
+
+int xiol_call_last(xiol_state *state, int count) {
+  state->last_call = xiol_task_of(state->runtime->loop->queue.running);
+  return count + 1;
 }
 
 int xiol_task_main(lua_State *L) {

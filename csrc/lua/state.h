@@ -124,7 +124,8 @@ struct xiol_state {
   xiol_runtime *runtime; /* whose task runs now; NULL outside of every run */
   lua_State *top;        /* the coroutine whose code runs now and which may wait */
   bool waitable;         /* every coroutine below top can be yielded across */
-  bool rethrowing;       /* the next raise is xio handing an error on, not a new one */
+  xiol_task *last_call; /* which returns what is to be called; NULL: none (coroutine.c) */
+  bool rethrowing;      /* the next raise is xio handing an error on, not a new one */
   xio_allocator alloc;
   xiol_task *free_tasks;
   xiol_scope *free_scopes;
