@@ -323,3 +323,120 @@ describe("xio.registry", function()
     end)
   end)
 end)
+
+-- Real threads, so real time; limits are only against hanging.
+describe("xio.registry, from other threads", function()
+  local function run_threads(f)
+    return xio.run({ signals = false }, xio.fail_after, 30, f)
+  end
+
+  it("is resolved and failed there, with copies", function()
+    run_threads(function()
+      local registry = xio.registry()
+      xio.group(function(group)
+        local good, bad = registry:register("good"), registry:register("bad")
+        group:spawn(function()
+          assert.same({ true, false, true }, { xio.thread.run(function(r)
+            local first = r:resolve("good", { 1, 2 }, nil, 3)
+            local again = r:resolve("good", 4)
+            local _, err = xio.isolate(function() error({ text = "bad" }) end)
+            return first, again, r:fail("bad", err)
+          end, registry) })
+        end)
+        assert.same({ { 1, 2 }, nil, 3, n = 4 }, (function(...)
+          local got = table.pack(...)
+          got.n = got.n + 1
+          return got
+        end)(good:await()))
+        local err = catch(bad.await, bad)
+        assert.equal("bad", err.text)
+        support.mentions(xio.traceback(err), "registry_spec.lua")
+      end)
+    end)
+  end)
+
+  it("requests of several threads are answered here, each once", function()
+    run_threads(function()
+      local registry, outbox = xio.registry(), xio.mailbox()
+      xio.group(function(group)
+        for thread = 1, 4 do
+          group:spawn(function()
+            local sum = xio.thread.run(function(r, out, number)
+              local total = 0
+              for n = 1, 200 do
+                local key = number * 1000 + n
+                total = total + r:request(key, function() out:submit(key) end)
+              end
+              return total
+            end, registry, outbox, thread)
+            assert.equal(200 * 1000 * thread + 20100, sum)
+          end)
+        end
+        for _ = 1, 800 do
+          local key = outbox:recv()
+          assert.is_true(registry:resolve(key, key))
+        end
+      end)
+      assert.equal(0, registry.pending)
+    end)
+  end)
+
+  it("closing it wakes waiters in all threads, also those that come later", function()
+    run_threads(function()
+      local registry, ready = xio.registry(), xio.mailbox()
+      xio.group(function(group)
+        for i = 1, 3 do
+          group:spawn(function()
+            local first, later = xio.thread.run(function(r, out, key)
+              local _, one = pcall(r.request, r, key, function() out:submit(key) end)
+              local _, two = pcall(r.request, r, key, error)
+              return one, two
+            end, registry, ready, i)
+            assert.same({ "over", "over" }, { first.text, later.text })
+          end)
+        end
+        for _ = 1, 3 do ready:recv() end
+        registry:close { text = "over" }
+      end)
+    end)
+  end)
+
+  it("what cannot be copied is refused, and the request stays pending", function()
+    run_threads(function()
+      local registry = xio.registry()
+      local reply = registry:register("a")
+      require "xio.core".copy({}, reply) -- another thread may know it from now on
+      support.mentions(tostring(catch(registry.resolve, registry, "a", coroutine.create(print))),
+        "registry:resolve", "results[1]")
+      assert.equal(1, registry.pending)
+      assert.is_true(registry:resolve("a", 1))
+      assert.equal(1, reply:await())
+    end)
+  end)
+
+  it("a timeout in another thread ends the request for all", function()
+    run_threads(function()
+      local registry = xio.registry()
+      local reply = registry:register("a")
+      assert.equal("ETIMEDOUT", xio.thread.run(function(other)
+        return select(3, other:await(0.01))
+      end, reply))
+      assert.equal(0, registry.pending)
+      assert.equal("ETIMEDOUT", select(3, reply:await()))
+    end)
+  end)
+
+  it("closes with its last handle, in whatever thread that is", function()
+    run_threads(function()
+      local reply = xio.thread.run(function()
+        local registry = xio.registry()
+        return (registry:register("a"))
+      end)
+      xio.thread.run(function()
+        collectgarbage()
+        collectgarbage()
+      end)
+      assert.equal("ECLOSED", select(3, reply:await(10)))
+    end)
+  end)
+end)

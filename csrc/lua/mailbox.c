@@ -7,7 +7,7 @@
 #include "../core/mailbox.h"
 
 #include "binding.h"
-#include "copy.h"
+#include "shared.h"
 
 static const xiol_kind kind_inbox = {"xio.Inbox"};
 
@@ -232,12 +232,19 @@ static int finish_wait(lua_State *L, int status, lua_KContext context) {
   return 0;
 }
 
-/* inbox_wait(inbox): waits until there is something to look at. A checkpoint. */
+/* inbox_wait(inbox): waits until there is something to look at. A checkpoint; in a thread
+ * without a loop it blocks. */
 static int l_inbox_wait(lua_State *L) {
+  static const char function[] = "mailbox:recv";
   xiol_state *state = xiol_state_of(L);
   xio_mailbox *mailbox = check_inbox(L);
-  xiol_task *task = xiol_enter(L, state, "mailbox:recv");
+  xio_blocker *blocker = NULL;
+  xiol_task *task = xiol_shared_enter(L, state, &mailbox->shared, &blocker, function);
   lua_settop(L, 1);
+  if (task == NULL) {
+    xiol_check_interrupted(L, state, xio_mailbox_block(mailbox, blocker), function);
+    return 0;
+  }
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_wait);
   bool parked = false;
   if (xio_mailbox_wait(mailbox, task->runtime->loop, &task->core, &parked) != XIO_OK) {

@@ -1,7 +1,8 @@
 --- actor: a task that handles what is submitted to it.
 --
 -- A mailbox whose one consumer is a daemon. The mailbox is closed on every way out of that, so
--- that nobody submits to an actor that has ended.
+-- that nobody submits to an actor that has ended. A handle has the mailbox at index 1, and so
+-- can be copied; the task is known only at home, by the inbox of that.
 
 local core = require "xio.core"
 local argument = require "xio.argument"
@@ -9,11 +10,15 @@ local new_mailbox = require "xio.mailbox".new
 
 local module = {}
 
---- What xio.actor gives. Closed by `<close>` too.
+-- At home: inbox -> task.
+local tasks = setmetatable({}, { __mode = "k" })
+
+--- What xio.actor gives. Closed by `<close>` too. It can be sent to other threads, which submit
+--- copies, close it and fail it.
 ---@class xio.Actor
 ---@field floor number? of its mailbox; may be set
 ---@field closed boolean whether nothing can be submitted any more
----@field task xio.Task that handles the items
+---@field task xio.Task? that handles the items; at home only
 local methods = {}
 
 local actor_type = { __name = "xio.Actor", __metatable = false }
@@ -81,8 +86,11 @@ end
 --- Waits until the actor has ended: after `close`, until it has handled everything. Never raises
 --- its error. A checkpoint; cancelled, it raises, and the actor goes on.
 function methods:wait()
-  mailbox_of(self, "actor:wait")
-  self.task:wait()
+  local task = tasks[mailbox_of(self, "actor:wait")[1]]
+  if not task then
+    argument.misuse "actor:wait: only in the thread that made the actor"
+  end
+  task:wait()
 end
 
 --- Those of its mailbox.
@@ -95,6 +103,7 @@ function actor_type.__index(self, name)
   local method = methods[name]
   if method then return method end
   if name == "floor" or name == "closed" then return self[1][name] end
+  if name == "task" then return tasks[self[1][1]] end
   return nil
 end
 
@@ -106,9 +115,13 @@ function actor_type.__newindex(self, name, value)
 end
 
 actor_type.__close = methods.close
+actor_type.__eq = function(a, b) return a[1] == b[1] end
 actor_type.__tostring = function(self)
-  return ("actor (%s)"):format(self.task:status())
+  local task = self.task
+  return ("actor (%s)"):format(task and task:status() or self.closed and "closed" or "open")
 end
+
+core.class("xio.actor", actor_type)
 
 local OPTIONS = { name = true, concurrent = true, key = true, floor = true, gate = true }
 
@@ -141,9 +154,9 @@ function module.actor(handler, options)
   local mailbox = new_mailbox(options, 2, "xio.actor")
   local name = options.name or argument.name_of(handler)
   local run = options.concurrent and run_concurrently or run_serially
-  local task = core.spawn_innermost("xio.actor", { name = name, daemon = true }, run, mailbox,
-    handler, name)
-  return setmetatable({ mailbox, task = task }, actor_type)
+  tasks[mailbox[1]] = core.spawn_innermost("xio.actor", { name = name, daemon = true }, run,
+    mailbox, handler, name)
+  return setmetatable({ mailbox }, actor_type)
 end
 
 return module

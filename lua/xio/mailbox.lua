@@ -280,12 +280,11 @@ end
 --- Raises what the functions `gate` and `key` raise, and the item that they raised it for is
 --- gone; after the last item, the error of a mailbox that has failed. Raises where another task
 --- is receiving: a mailbox has one consumer. A checkpoint; cancelled, it raises, and no item is
---- lost.
+--- lost. In a thread without a loop it blocks.
 ---@return any item nil at the end
 ---@return "closed"? why
 function methods:recv()
   local box = box_of(self, "mailbox:recv")
-  core.enter("mailbox:recv")
   if box.consumer then
     argument.misuse("mailbox:recv: another task is receiving; a mailbox has one consumer")
   end
