@@ -315,6 +315,7 @@ set(XIO_SIM_TESTS
 # One executable each: the binding on a Lua state, with faults.
 set(XIO_TORTURE_TESTS
   csrc/test/torture/core.c
+  csrc/test/torture/host.c
   csrc/test/torture/lua.c
 )
 

@@ -77,6 +77,7 @@ foreach(file IN LISTS XIO_TORTURE_TESTS)
   cmake_path(GET file STEM stem)
   xio_add_scenarios(torture_${stem})
 endforeach()
+target_sources(torture_host PRIVATE $<TARGET_OBJECTS:xio-host> $<TARGET_OBJECTS:xio-text>)
 
 # Calls of the system that fail: the functions that wrap.c has a stand-in for.
 add_executable(faults_system ${XIO_FAULT_SOURCES})

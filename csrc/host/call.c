@@ -12,10 +12,15 @@ static int push_message(lua_State *L) {
   return 1;
 }
 
-/* What a task, or the binding, raised because memory was out is a text. */
+/* What a task, or the binding, raised because memory was out is a text, behind the place
+ * of the caller where there is one. */
 static bool tells_of_memory(lua_State *L) {
-  return lua_type(L, -1) == LUA_TSTRING &&
-         strcmp(lua_tostring(L, -1), "not enough memory") == 0;
+  static const char text[] = "not enough memory";
+  size_t length = 0;
+  if (lua_type(L, -1) != LUA_TSTRING) return false;
+  const char *message = lua_tolstring(L, -1, &length);
+  size_t behind = sizeof text - 1;
+  return length >= behind && strcmp(message + length - behind, text) == 0;
 }
 
 static const char enter_key = 0; /* its address finds the function `enter` */
