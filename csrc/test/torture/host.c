@@ -1,12 +1,14 @@
-/* host: every allocation that a host causes by xio.h fails, once, twice and from there on.
+/* host: every allocation that a host causes by xio.h fails, once, twice and from there
+ * on.
  *
  *   torture_host [SCENARIO MODE N]   all points; or that one, not in a process of its own
  *
  * The scenario "open" opens and closes a runtime; "use" does all else on an open one. For
- * each mode and each n until a run makes fewer than n requests, a process of its own fails
- * the n-th. Each function then does its work or says XIO_ERR_MEMORY, with one value on the
- * stack; afterwards, with memory again, a runtime opens or goes on, and closing everything
- * gives every byte back. Prints TAP. Only what comes from lua_Alloc is counted. */
+ * each mode and each n until a run makes fewer than n requests, a process of its own
+ * fails the n-th. Each function then does its work or says XIO_ERR_MEMORY, with one
+ * value on the stack; afterwards, with memory again, a runtime opens or goes on, and
+ * closing everything gives every byte back. Prints TAP. Only what comes from lua_Alloc
+ * is counted. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdbool.h>
