@@ -234,6 +234,27 @@ describe("the interpreter xio", function()
     assert.is_truthy(out:find("^xio %S+, libuv %S+, Lua 5%.4%S* .*PUC%-Rio\n$"), out)
   end)
 
+  it("has the same options in its help, manual page, completions and documentation", function()
+    local function options_in(text, pattern)
+      local found = {}
+      for option in text:gmatch(pattern) do found[option] = true end
+      local list = {}
+      for option in pairs(found) do list[#list + 1] = option end
+      table.sort(list)
+      return table.concat(list, " ")
+    end
+    local help = options_in((xio "--help"), "\n  (%-%-?%a[%a%-]*)")
+    assert.equal("--help --stock-io --trace --version --watchdog -E -W -e -i -l -v", help)
+    local page = read_file("man/xio.1"):match("%.SH OPTIONS(.-)%.PP"):gsub("\\%-", "-")
+    assert.equal(help, options_in(page, "\n%.BI? (%-%-?%a[%a%-]*)"))
+    local bash = read_file("completions/xio.bash"):match("compgen %-W \"(.-)\"")
+    assert.equal(help, options_in(" " .. bash, "%s(%-%-?%a[%a%-]*)"))
+    local zsh = read_file("completions/_xio")
+    assert.equal(help, options_in(zsh, "[ *)'](%-%-?%a[%a%-]*)=?%["))
+    local documented = read_file("docs/interpreter.md"):match("\n## Options\n(.-)\n## ")
+    assert.equal(help, options_in(documented, "`(%-%-?%a[%a%-]*)"))
+  end)
+
   it("runs everything inside one main task, which may wait", function()
     local out, err, status = xio("-l xio -e 'task = xio.current() xio.sleep(0) print(1)' -", [[
       xio.spawn(function() xio.sleep(0.01) print(4) end)

@@ -296,7 +296,7 @@ w >\x20
 p 100
 s \x1c
 w SIGQUIT: main:\x20
-w main (waiting): readable
+w main (
 s 1 + 1\n
 w \n2\r\n
 ]] .. END)

@@ -176,7 +176,7 @@ describe("reading in the interpreter", function()
         while true do xio.sleep(0.005) ticks = ticks + 1 end
       end)
       local function ticked(what)
-        print(what, ticks >= 3)
+        print(what, ticks >= 1)
         ticks = 0
       end
       print(io.read())
@@ -229,7 +229,7 @@ describe("reading that is cancelled", function()
         print(xio.move_on_after(0.03, function() return io.read("L", format) end))
       end
       print(io.read("a"))]],
-      { stdin = "printf 'first\\nsec'; sleep 0.02; printf ond; sleep 0.4; echo ' end'" })
+      { stdin = "printf 'first\\nsec'; sleep 0.02; printf ond; sleep 1.5; echo ' end'" })
     assert.equal("", err)
     local line = "false\tcancelled (deadline)\n"
     assert.equal(line:rep(4) .. "first\nsecond end\n\n", out)
@@ -281,7 +281,7 @@ describe("reading that is cancelled", function()
     local out, err = interpreter.run [[
       local xio = require "xio"
       print(xio.run({ grace = 0.05, signals = false }, function()
-        xio.move_on_after(0.05, function()
+        xio.move_on_after(0.6, function()
           print(os.execute("trap '' TERM; while :; do sleep 0.05; done"))
         end)
         return "over"
