@@ -4,6 +4,7 @@ local xio = require "xio"
 local core = require "xio.core"
 local flag = require "spec.support.flag"
 local support = require "spec.support"
+local threads = require "spec.support.threads"
 local util = require "spec.support.util"
 
 local it = support.it(it)
@@ -151,47 +152,54 @@ describe("xio.thread.call", function()
   it("is not begun where its caller was cancelled before", function()
     run(function()
       local log = {}
-      package.loaded["thread spec log"] = log
-      xio.thread.run(function()
+      local path, wait_for = flag()
+      package.loaded["thread spec log"] = { log = log, wait_for = wait_for }
+      xio.thread.run(function(name)
         xio.group(function(g)
-          g:spawn(xio.thread.call, function() xio.sleep(0.02) end)
-          xio.sleep(0.002)
-          assert(not xio.move_on_after(0.002, xio.thread.call, function()
-            package.loaded["thread spec log"][1] = "begun"
-          end))
+          local scope = xio.new_scope()
+          g:spawn(xio.thread.call, function() package.loaded["thread spec log"].wait_for() end)
+          xio.checkpoint()
+          g:spawn(scope.run, scope, xio.thread.call, function()
+            package.loaded["thread spec log"].log[1] = "begun"
+          end)
+          xio.checkpoint()
+          scope:cancel() -- the task outside still runs the first call
+          io.open(name, "w"):close()
         end)
-      end)
+      end, path)
       package.loaded["thread spec log"] = nil
       assert.same({}, log)
     end)
   end)
 
   it("is refused where nobody waits any more", function()
+    local before = threads.count()
     run(function()
-      local path, wait_for = flag()
+      local go, made = flag(), flag()
       local ok = xio.move_on_after(0.005, xio.thread.run, { on_cancel = "abandon" },
-        function(name)
+        function(wait_for, result)
           local _, err = pcall(xio.shield, function()
-            local till = os.clock() + 0.02
-            while os.clock() < till do end
+            while not io.open(wait_for) do xio.sleep(0.001) end
             xio.thread.call(print, "never")
           end)
-          local file = io.open(name, "w")
+          local file = io.open(result .. ".part", "w")
           file:write(tostring(err), " ", tostring(err.code))
           file:close()
-        end, path)
+          os.rename(result .. ".part", result)
+        end, go, made)
       assert.is_false(ok)
-      for _ = 1, 1000 do
-        local file = io.open(path)
-        local text = file and file:read("a") or ""
-        if file then file:close() end
-        if text ~= "" then
-          assert.is_true(contains(text, "is gone ECLOSED"), text)
-          break
-        end
-        xio.sleep(0.002)
-      end
-      wait_for()
+      io.open(go, "w"):close()
+      local file
+      repeat
+        xio.sleep(0.001)
+        file = io.open(made)
+      until file
+      local text = file:read("a")
+      file:close()
+      os.remove(go)
+      os.remove(made)
+      assert.is_true(contains(text, "is gone ECLOSED"), text)
     end)
+    threads.wait(before)
   end)
 end)

@@ -8,6 +8,7 @@ local spin = require "spec.support.spin"
 local support = require "spec.support"
 local child = require "spec.support.child"
 local flag = require "spec.support.flag"
+local threads = require "spec.support.threads"
 local util = require "spec.support.util"
 
 local it = support.it(it)
@@ -16,12 +17,6 @@ local contains = util.contains
 
 -- The specs run on the real clock.
 local function run(...) return xio.run(...) end
-
-local function threads_of_process()
-  local count = 0
-  for _ in require("lfs").dir("/proc/self/task") do count = count + 1 end
-  return count - 2
-end
 
 describe("xio.thread.run", function()
   it("THR-01 gives the results of the function, holes and count kept", function()
@@ -205,7 +200,7 @@ describe("xio.thread.run", function()
   end)
 
   it("THR-18 uses one thread for calls one after the other, and leaves none", function()
-    local before = threads_of_process()
+    local before = threads.count()
     run(function()
       for i = 1, 20 do
         assert.equal(i, xio.thread.run(function(x)
@@ -216,7 +211,7 @@ describe("xio.thread.run", function()
       end
       assert.equal(1, core.thread_count())
     end)
-    assert.equal(before, threads_of_process())
+    assert.equal(before, threads.count())
   end)
 
   it("THR-07 runs at most 32 at once; more wait in order and can be cancelled", function()
@@ -495,6 +490,7 @@ describe("cancelling xio.thread.run", function()
   end)
 
   it("abandons where it shall, and the run does not wait", function()
+    local before = threads.count()
     local path, wait_for = flag()
     run(function()
       local ok, cancelled = xio.move_on_after(0.005, xio.thread.run, { on_cancel = "abandon" },
@@ -511,6 +507,7 @@ describe("cancelling xio.thread.run", function()
     end)
     assert.is_nil(io.open(path))
     run(wait_for)
+    threads.wait(before)
   end)
 
   it("THR-07 has the room of an abandoned function back when that ends", function()
@@ -561,7 +558,7 @@ describe("cancelling xio.thread.run", function()
   end)
 
   it("ends with the run where a task of the run fails", function()
-    local before = threads_of_process()
+    local before = threads.count()
     local err = catch(xio.run, function()
       xio.spawn(function()
         xio.sleep(0.005)
@@ -570,7 +567,7 @@ describe("cancelling xio.thread.run", function()
       xio.thread.run(function() spin() end)
     end)
     assert.equal("elsewhere", err)
-    assert.equal(before, threads_of_process())
+    assert.equal(before, threads.count())
   end)
 end)
 

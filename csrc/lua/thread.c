@@ -196,7 +196,7 @@ static int l_wait(lua_State *L) {
  * where the tasks of this side were spawned. */
 static int raise_error(lua_State *L, xiol_state *state, xiol_task *task,
                        xiol_message *message, const char *how) {
-  luaL_checkstack(L, 10, NULL);
+  if (!lua_checkstack(L, 10)) xiol_raise_memory(L);
   xiol_take_message(L, state, message);
   xiol_extend_spawned(L, state, lua_gettop(L), task, how);
   return xiol_rethrow(L, state);

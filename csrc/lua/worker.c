@@ -4,6 +4,7 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "../include/xio.h"
 #include "attention.h"
 #include "preload.h"
 #include "runtime.h"
@@ -44,7 +45,7 @@ static bool is_same(const xiol_setup *setup, const char *path, const char *cpath
 xiol_setup *xiol_setup_of(lua_State *L, xiol_state *state) {
   size_t path_length;
   size_t cpath_length;
-  luaL_checkstack(L, 8, NULL);
+  if (!lua_checkstack(L, 8)) xiol_raise_memory(L);
   const char *path = push_package(L, "path", &path_length);
   const char *cpath = push_package(L, "cpath", &cpath_length);
   if (!is_same(state->setup, path, cpath)) {
@@ -122,6 +123,10 @@ static int make_state(lua_State *L) {
   lua_setfield(L, -2, "path");
   lua_pushstring(L, setup->text + setup->path_length + 1);
   lua_setfield(L, -2, "cpath");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_xio_core); /* the very library that runs here */
+  lua_setfield(L, -2, "xio.core");
+  lua_settop(L, 1);
   if (setup->modules != NULL) xiol_preload(L, setup->modules);
   lua_getglobal(L, "require");
   lua_pushliteral(L, "xio");
@@ -210,6 +215,8 @@ static int run_protected(lua_State *L) {
 /* keep(job, err): called protected. */
 static int keep_error(lua_State *L) {
   xiol_job *job = lua_touserdata(L, 1);
+  xiol_message_free(job->message); /* of the function: it did not come to taking it */
+  job->message = NULL;
   job->message = xiol_copy_error_out(L, xiol_state_of(L), 2);
   job->outcome = XIOL_JOB_FAILED;
   return 0;

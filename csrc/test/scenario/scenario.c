@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,25 @@ static void *uv_counted_realloc(void *ptr, size_t size) {
 static void uv_counted_free(void *ptr) {
   if (ptr != NULL) uv_blocks--;
   free(ptr);
+}
+
+/* Memory that threads share is counted, and fails, as that of the Lua state does: the
+ * linker puts this in the place of the core's allocator of the C heap. */
+static pthread_mutex_t memory_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void *resize_locked(void *context, void *ptr, size_t old_size, size_t new_size) {
+  xio_allocator alloc = counting_allocator(&scenario_memory);
+  (void)context;
+  pthread_mutex_lock(&memory_mutex);
+  void *resized = alloc.resize(alloc.context, ptr, old_size, new_size);
+  pthread_mutex_unlock(&memory_mutex);
+  return resized;
+}
+
+xio_allocator __wrap_xio_alloc_default(void);
+
+xio_allocator __wrap_xio_alloc_default(void) {
+  return (xio_allocator){resize_locked, NULL};
 }
 
 bool scenario_init(const char *dir) {
@@ -155,8 +175,7 @@ bool scenario_help(lua_State *L, const char *name, int argument, int results) {
 
 lua_State *scenario_bare_state(void) {
   scenario_memory = (counting){0};
-  xio_allocator alloc = counting_allocator(&scenario_memory);
-  lua_State *L = lua_newstate(alloc.resize, alloc.context);
+  lua_State *L = lua_newstate(resize_locked, NULL);
   if (L != NULL && !call(L, open_libraries, "libraries", 0)) return NULL;
   return L;
 }
