@@ -218,10 +218,11 @@ static int l_scope_group_enter(lua_State *L) {
   xio_list_init(&self->link);
   xio_list_push_back(&group->members, &self->link);
   group->active++;
-  self->told = group->latched;
-  self->reason = group->latched ? ref_reason(group->reason) : NULL;
+  bool latched = group->latched;
+  self->told = latched; /* then nobody else will change what is told */
+  self->reason = latched ? ref_reason(group->reason) : NULL;
   xio_shared_unlock(&group->shared);
-  if (!self->told) return 1;
+  if (!latched) return 1;
   push_latch_reason(L, state, self->reason);
   xiol_cancel(L, state, &self->scope->core, 4, 2);
   lua_settop(L, 3);
