@@ -99,7 +99,7 @@ xio.main(function()
     step = "then"
   end
   xio.gather(
-    function() show("first", ask(5, "think", 0.02, 42)) end,
+    function() show("first", ask(5, "think", 0.3, 42)) end,
     function() show("second", ask(5, "add", 1, 2)) end)
 
   local _, _, code = ask(0.05, "think", 10, 1)

@@ -33,7 +33,7 @@ local function new_log()
     local lines = {}
     for line in rx do lines[#lines + 1] = line end
     return lines
-  end
+  end, rx
 end
 
 describe("xio.service_group", function()
@@ -67,11 +67,18 @@ describe("xio.service_group", function()
 
   it("a cancelled start stops what it has started", function()
     run(function()
-      local log, lines = new_log()
+      local log, lines, received = new_log()
       local group = xio.service_group(telling(log, "a"), telling(log, "b", "never"),
         telling(log, "c"))
-      assert.is_false((xio.move_on_after(0.05, group.start, group)))
-      assert.same({ "begin a", "begin b", "end b", "end a" }, lines())
+      local scope = xio.new_scope()
+      xio.group(function(tasks)
+        tasks:spawn(function()
+          assert.same({ "begin a", "begin b" }, { received:recv(), received:recv() })
+          scope:cancel()
+        end)
+        assert.is_false((scope:run(group.start, group)))
+      end)
+      assert.same({ "end b", "end a" }, lines())
     end)
   end)
 

@@ -50,10 +50,16 @@ local function stop_all(keeper)
   end
 end
 
+-- A keeper that has ended, also where that was for want of memory.
+local keeper_end = { __close = function(self)
+  local keeper = self.keeper
+  if keepers[keeper.run] == keeper then keepers[keeper.run] = nil end
+  keeper.group = false
+  keeper.opened:set()
+end }
+
 local function keep(keeper)
-  local _gone <close> = setmetatable({}, { __close = function()
-    if keepers[keeper.run] == keeper then keepers[keeper.run] = nil end
-  end })
+  local _end <close> = setmetatable({ keeper = keeper }, keeper_end)
   core.new_scope({ shield = true }):run(function()
     core.group({ name = "xio.service" }, function(group)
       keeper.group = group
@@ -90,7 +96,7 @@ local function keeper_of_run()
   core.spawn({ name = "xio.service", daemon = true }, watch, keeper)
   keepers[run] = keeper
   keeper.opened:wait()
-  return keeper
+  return keeper.group and keeper
 end
 
 -- -- the life of one --------------------------------------------------------------------
@@ -167,7 +173,17 @@ local function is_stop(record, err)
     and err.op == "close_scope"
 end
 
+-- Whatever comes between, nobody is left waiting for a service. Takes no memory.
+local supervisor_end = { __close = function(self)
+  local record = self.record
+  local handle = record.handle
+  handle.boot:cancel()
+  handle.ready:cancel()
+  record.over:set()
+end }
+
 local function supervise(record)
+  local _end <close> = record.ending
   local ok, err
   local args = record.args
   local pool = thread.pool(1)
@@ -273,9 +289,16 @@ function methods:start()
   core.shield(function()
     local keeper = keeper_of_run()
     if not keeper then argument.misuse("service:start: the run is ending") end
+    local list = keeper.records
+    list[#list + 1] = record
     record.keeper = keeper
-    keeper.records[#keeper.records + 1] = record
-    keeper.group:spawn({ name = record.title }, supervise, record)
+    local begun, why = pcall(keeper.group.spawn, keeper.group, { name = record.title }, supervise,
+      record)
+    if not begun then
+      forget(record)
+      record.keeper = false
+      core.rethrow(why)
+    end
     local up = pcall(self.boot.await, self.boot)
     if not up and record.failed then
       hear(record)
@@ -416,9 +439,12 @@ function module.service(options)
   args = table.pack(table.unpack(args, 1, args.n or #args))
   local handle = setmetatable({ name = name, boot = core.reply(), ready = core.reply(),
     close_scope = new_close_scope() }, service_type)
-  records[handle.boot] = { handle = handle, title = ("service '%s'"):format(name), f = f,
+  local record = { handle = handle, title = ("service '%s'"):format(name), f = f,
     args = args, has_loop = options.loop ~= false, scope = core.new_scope(),
-    over = core.event(), keeper = false, failed = false, err = false, heard = false }
+    over = core.event(), keeper = false, failed = false, err = false, heard = false,
+    ending = false }
+  record.ending = setmetatable({ record = record }, supervisor_end)
+  records[handle.boot] = record
   return handle
 end
 
