@@ -19,7 +19,7 @@ local programs = {}
 
 --- The word by which a program knows the workload.
 local function word_of(workload)
-  return workload.server and workload.server.role or workload.key
+  return workload.server and workload.server.role or workload.word or workload.key
 end
 
 local function is_file(path)

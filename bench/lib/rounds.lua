@@ -31,6 +31,7 @@ local TIMEOUT_S <const> = 120
 ---@field note fun(text: string) takes what went wrong
 ---@field progress fun(text: string)
 
+---@param core integer|string? or several, with commas between
 local function on_core(core, argv)
   if not core then return argv end
   return table.move(argv, 1, #argv, 4, { "taskset", "-c", tostring(core) })
@@ -61,6 +62,8 @@ local function command_of(program, workload, round, setting)
     argv = table.move(argv, 1, #argv, #starter + 1, starter)
   elseif workload.server then
     argv = client_of(argv, workload.server, setting)
+  elseif workload.two_cores and setting.other_core then
+    argv = on_core(setting.core .. "," .. setting.other_core, argv)
   end
   return ("%s timeout %d %s"):format(setting.prefix, TIMEOUT_S, shell.join(argv))
 end

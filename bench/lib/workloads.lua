@@ -20,7 +20,8 @@
 ---@field same_core boolean? the client runs on the servers' core, instead of another one
 
 ---@class bench.workload
----@field key string the word that programs and --only take
+---@field key string the word that --only takes, and programs
+---@field word string? the word that programs take, where that is another
 ---@field metrics bench.metric[]
 ---@field limits bench.limit[] the first is the one that ratios are against
 ---@field xio string script in bench/xio
@@ -28,6 +29,7 @@
 ---@field file boolean? they read the file that bench/run has made
 ---@field rounds_max integer? fewer rounds, for what is slow to measure and varies little
 ---@field sleeps boolean? SECONDS is how long tasks sleep
+---@field two_cores boolean? the programs may use a second core; skipped where there is none
 ---@field heavy boolean? slow peers measure it in one round only
 
 ---@return bench.metric[]
@@ -63,6 +65,21 @@ local function server(key, title, role, connections, size, same_core)
     server = { role = role, connections = connections, size = size, same_core = same_core },
   }
 end
+
+--- A workload of two threads.
+local function threads(key, title, word, two_cores, ...)
+  return {
+    key = key,
+    metrics = { { metric = "ns", title = title, unit = "ns" } },
+    limits = { ... },
+    xio = "threads.lua",
+    two_cores = two_cores,
+    word = word,
+  }
+end
+
+local by_async = limit("two loops of libuv in C", "limit-threads", "async", "SECONDS")
+local by_mutex = limit("hand over to an idle thread", "limit-thread", "handover", "SECONDS")
 
 local switch_1 = limit("resume+yield, 1 coroutine", "limit-switch", "1", "SECONDS")
 local switch_1000 = limit("resume+yield, 1000 coroutines", "limit-switch", "1000", "SECONDS")
@@ -175,6 +192,12 @@ return {
     },
     xio = "thread.lua",
   },
+  threads("thread-trip", "to a thread and back", "thread-trip", false, by_async, by_mutex),
+  threads("thread-trip-2", "the same on two cores", "thread-trip", true, by_async, by_mutex),
+  threads("thread-send", "a number from another thread, by a channel of 64", "thread-send", true,
+    limit("queue in C", "limit-threads", "send", "SECONDS", "8")),
+  threads("thread-send-64k", "64 KB from another thread, by a channel of 64", "thread-send-64k",
+    true, limit("queue in C", "limit-threads", "send", "SECONDS", "65536")),
   server("echo-64", "TCP echo, 64 connections, 64 bytes", "serve-echo", 64, 64),
   server("echo-64-core", "the same, client on the same core", "serve-echo", 64, 64, true),
   server("echo-1000", "TCP echo, 1000 connections, 64 bytes", "serve-echo", 1000, 64),

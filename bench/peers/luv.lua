@@ -148,6 +148,25 @@ local function serve(handle)
   coroutine.yield() -- for ever
 end
 
+--- A number to a thread of libuv's pool and back, by its queue of work and its async: luv has
+--- nothing by which the main thread sends to a thread that waits.
+local function thread_trips()
+  local task = coroutine.running()
+  local work = uv.new_work(function(value) return value end, function() resume(task) end)
+  measure.whole(seconds, now, 1000, function()
+    for i = 1, 1000 do
+      work:queue(i)
+      coroutine.yield()
+    end
+  end)
+end
+
+local function thread_runs()
+  measure.whole(seconds, now, 20, function()
+    for _ = 1, 20 do uv.new_thread(empty):join() end
+  end)
+end
+
 local block = ("x"):rep(65536)
 
 local workloads = {
@@ -162,6 +181,8 @@ local workloads = {
       yield() -- lets the closed timers go
     end)
   end,
+  ["thread-trip"] = thread_trips,
+  thread = thread_runs,
   sleepers = sleepers,
   ["serve-echo"] = function()
     serve(function(recv, write)

@@ -137,6 +137,68 @@ func select8(count int) {
 	}
 }
 
+// onThread runs f in a goroutine that keeps an OS thread for itself, which ends with it.
+func onThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		f()
+	}()
+}
+
+func threadTrips(count int) {
+	there, back := make(chan int), make(chan int)
+	onThread(func() {
+		for value := range there {
+			back <- value
+		}
+	})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for i := 0; i < count; i++ {
+		there <- i
+		<-back
+	}
+	close(there)
+}
+
+// threadSendLarge passes messages of 64 KB: copies, as between threads that share nothing.
+func threadSendLarge(count int) {
+	values := make(chan []byte, 64)
+	original := make([]byte, 65536)
+	onThread(func() {
+		for i := 0; i < count; i++ {
+			values <- append([]byte(nil), original...)
+		}
+		close(values)
+	})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for range values {
+	}
+}
+
+func threadSend(count int) {
+	values := make(chan int, 64)
+	onThread(func() {
+		for i := 0; i < count; i++ {
+			values <- i
+		}
+		close(values)
+	})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for range values {
+	}
+}
+
+func threads(count int) {
+	ended := make(chan bool)
+	for i := 0; i < count; i++ {
+		onThread(func() { ended <- true })
+		<-ended
+	}
+}
+
 func contend(tasks, count int) {
 	var lock sync.Mutex
 	each(tasks, count, func() {
@@ -338,6 +400,14 @@ func main() {
 		measure(seconds, whole(10000, func() { timeouts(10000) }))
 	case "cancel":
 		measure(seconds, func() (time.Duration, int) { return cancelAll(count) })
+	case "thread-trip":
+		measure(seconds, whole(1000, func() { threadTrips(1000) }))
+	case "thread-send":
+		measure(seconds, whole(20000, func() { threadSend(20000) }))
+	case "thread-send-64k":
+		measure(seconds, whole(2000, func() { threadSendLarge(2000) }))
+	case "thread":
+		measure(seconds, whole(100, func() { threads(100) }))
 	case "sleepers":
 		sleepers(seconds, count)
 	case "serve-echo":
