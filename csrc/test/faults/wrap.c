@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -225,6 +226,8 @@ STAND_IN(int, pipe2, (int ends[2], int flags), (ends, flags), -1, EMFILE, ENFILE
 STAND_IN(int, poll, (struct pollfd * fds, nfds_t count, int timeout),
          (fds, count, timeout), -1, EINTR, ENOMEM)
 STAND_IN(int, epoll_create1, (int flags), (flags), -1, EMFILE, ENOMEM)
+STAND_IN(int, eventfd, (unsigned int value, int flags), (value, flags), -1, EMFILE,
+         ENOMEM)
 STAND_IN(int, epoll_ctl, (int set, int what, int fd, struct epoll_event *event),
          (set, what, fd, event), -1, ENOMEM, ENOSPC)
 STAND_IN(int, epoll_wait, (int set, struct epoll_event *events, int count, int timeout),
