@@ -23,7 +23,11 @@ local PRELUDE = [[
 local xio = require "xio"
 io.stdout:setvbuf("no")
 -- Sends a signal to this process; it has arrived when this returns.
-local function kill(name) io.popen("kill -" .. name .. " $PPID"):close() end
+-- It blocks, where the interpreter's io.popen would wait and be cut short by a cancellation.
+local function kill(name)
+  local function send() io.popen("kill -" .. name .. " $PPID"):close() end
+  if pcall(xio.current) then xio.atomic(send) else send() end
+end
 -- Which of SIGINT (0x2) and SIGTERM (0x4000) have a handler; nil where /proc is missing.
 local function caught()
   local status = io.open("/proc/self/status")
