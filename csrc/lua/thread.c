@@ -196,8 +196,8 @@ static int l_wait(lua_State *L) {
  * where the tasks of this side were spawned. */
 static int raise_error(lua_State *L, xiol_state *state, xiol_task *task,
                        xiol_message *message, const char *how) {
-  if (!lua_checkstack(L, 10)) xiol_raise_memory(L);
   xiol_take_message(L, state, message);
+  if (!lua_checkstack(L, 10)) xiol_raise_memory(L);
   xiol_extend_spawned(L, state, lua_gettop(L), task, how);
   return xiol_rethrow(L, state);
 }
@@ -232,11 +232,13 @@ static int l_results(lua_State *L) {
   switch (status == XIO_OK ? job->outcome : (uint8_t)XIOL_JOB_REFUSED) {
     case XIOL_JOB_DONE: return xiol_take_message(L, state, message);
     case XIOL_JOB_FAILED: return raise_error(L, state, task, message, "run in a thread");
-    case XIOL_JOB_CANCELLED: return raise_cancelled(L, state, task, ours);
-    case XIOL_JOB_MEMORY: return xiol_raise_memory(L), 0;
     default: break;
   }
-  xiol_message_free(message);
+  xiol_message_free(message); /* the function's, where it did not come to taking it */
+  if (status == XIO_OK && job->outcome == XIOL_JOB_CANCELLED) {
+    return raise_cancelled(L, state, task, ours);
+  }
+  if (status == XIO_OK && job->outcome == XIOL_JOB_MEMORY) xiol_raise_memory(L);
   if (job->refusal[0] != '\0') return raise_refused(L, state, job);
   return raise_status(L, state, status, "thread", "a thread cannot be started");
 }
@@ -280,6 +282,7 @@ static int answer(call_box *box, int status, xiol_message *message, bool failed)
   xiol_call *call = box->call;
   box->call = NULL;
   if (!call->core.answered) {
+    xiol_message_free(call->message); /* the function's, where it was not unpacked */
     call->message = message;
     call->failed = failed;
   } else { /* it was refused meanwhile */
