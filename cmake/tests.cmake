@@ -108,6 +108,8 @@ xio_add_test(examples "example" 300
   COMMAND "${XIO_LUA_PROGRAM}" tools/run_examples $<TARGET_FILE:xio>)
 
 xio_add_test(load "load" 60 COMMAND tools/load --fast $<TARGET_FILE:xio>)
+xio_add_test(stress.threads "load" 60
+  COMMAND tools/stress_threads $<TARGET_FILE:xio> 8 2000 64)
 
 if(NOT XIO_SANITIZE)
   xio_add_test(check.floors_selftest "check" 60
