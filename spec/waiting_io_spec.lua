@@ -120,7 +120,6 @@ describe("reading in the interpreter", function()
       try(function() io.stdin:read("q") end)
       try(function() io.stdin:read(1, "") end)
       try(function() io.read(1.5) end)
-      try(function() io.read(-1) end)
       try(io.stdin.lines, "x")
       try(io.lines, "/none/such")
       try(io.lines, {})
@@ -196,7 +195,7 @@ describe("reading in the interpreter", function()
       ticked "close"
       do local _file <close> = io.popen("sleep 0.1") end
       ticked "<close>"]]
-    local stdin = "sleep 0.1; echo one; sleep 0.1; echo 2; sleep 0.1; echo three"
+    local stdin = "sleep 0.6; echo one; sleep 0.1; echo 2; sleep 0.1; echo three"
     local out, err, status = interpreter.run(script, { stdin = stdin })
     assert.equal("", err)
     assert.equal(0, status)

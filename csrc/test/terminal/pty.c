@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +48,11 @@ static int start(char **argv) {
   int slave = open(name, O_RDWR);
   ioctl(slave, TIOCSCTTY, 0);
   ioctl(slave, TIOCSWINSZ, &size);
+  struct termios modes; /* without NOFLSH, what answers Ctrl-C at once may be lost */
+  if (tcgetattr(slave, &modes) == 0) {
+    modes.c_lflag |= NOFLSH;
+    tcsetattr(slave, TCSANOW, &modes);
+  }
   for (int i = 0; i < 3; i++) dup2(slave, i);
   if (slave > 2) close(slave);
   signal(SIGINT, SIG_DFL);
