@@ -50,10 +50,12 @@ static void cancel_daemons(xio_group *group) {
 
 void xio_group_spawn(xio_group *group, xio_task *task, xio_spawn_opts opts) {
   XIO_ASSERT(group->state != XIO_GROUP_ENDED);
-  task->daemon = opts.daemon;
   xio_scope_attach(&task->own, &group->scope);
   group->live++;
-  if (opts.daemon) group->daemons++;
+  if (XIO_UNLIKELY(opts.daemon)) {
+    task->daemon = true;
+    group->daemons++;
+  }
   if (XIO_UNLIKELY(group->queue->tracer != NULL)) xio_trace_spawned(task);
   if (group->limit != 0 && group->started >= group->limit && !opts.at_once) {
     xio_list_push_back(&group->held, &task->wait.self.link);

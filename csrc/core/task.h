@@ -89,6 +89,7 @@ static inline void xio_task_renew(xio_task *task, xio_runqueue *queue) {
   task->id = ++queue->last_task_id & XIO_TASK_ID_MAX;
   task->state = XIO_TASK_HELD;
   task->outcome = XIO_OUTCOME_NONE;
+  task->daemon = false;
   task->started = false;
   task->locked = false;
   task->swallowed = 0;

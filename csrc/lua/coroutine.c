@@ -240,7 +240,7 @@ static xiol_task *go_on(lua_State *L, xiol_state *state, xiol_task *task) {
   xiol_runtime *runtime = task->runtime;
   xio_runqueue *queue = &runtime->loop->queue;
   if (task->outcome == XIO_OUTCOME_FAILED || task->escaped || task == runtime->main ||
-      xio_task_ops_of(&task->core) != &xiol_task_ops) {
+      task->watches != 0) {
     return NULL;
   }
   xio_task *next_core = xio_sched_next(queue);

@@ -144,7 +144,9 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int argu
   task->escaped = false;
   task->misnested = false;
   task->watches = 0;
-  xio_task_set_ops(&task->core, &xiol_task_ops);
+  if (XIO_UNLIKELY(xio_task_ops_of(&task->core) != &xiol_task_ops)) {
+    xio_task_set_ops(&task->core, &xiol_task_ops);
+  }
 }
 
 /* Notes where the task is spawned. To look costs as much as half a spawn: after many
