@@ -17,11 +17,7 @@ static const char CODE[] = "ECANCELED";
 static void on_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   xiol_state *state = xiol_attention_state(L);
-  lua_sethook(L, NULL, 0, 0);
-  if (state->hooked.thread == L) {
-    lua_sethook(L, state->hooked.hook, state->hooked.mask, state->hooked.count);
-    state->hooked.thread = NULL;
-  }
+  xiol_unhook(state, L);
   if (state->job == NULL || state->told || state->runtime != NULL) return;
   if (xiol_runs_ours(L, state) || !lua_checkstack(L, LUA_MINSTACK)) {
     lua_sethook(L, on_hook, LUA_MASKCOUNT, LOOK_AGAIN);
@@ -34,14 +30,7 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
 }
 
 void xiol_plain_interrupt(xiol_state *state) {
-  lua_State *L = state->main;
-  lua_Hook found = lua_gethook(L);
-  if (state->told || found == on_hook) return;
-  state->hooked.hook = found;
-  state->hooked.mask = lua_gethookmask(L);
-  state->hooked.count = lua_gethookcount(L);
-  state->hooked.thread = L;
-  lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
+  if (!state->told) xiol_hook(state, state->main, on_hook);
 }
 
 /* Whether the error at the top is the one that told of the interrupt. */

@@ -270,6 +270,23 @@ static int raise_cancelled(lua_State *L) {
                               xiol_task_of(state->runtime->loop->queue.running));
 }
 
+void xiol_unhook(xiol_state *state, lua_State *L) {
+  lua_sethook(L, NULL, 0, 0);
+  if (state->hooked.thread != L) return;
+  lua_sethook(L, state->hooked.hook, state->hooked.mask, state->hooked.count);
+  state->hooked.thread = NULL;
+}
+
+void xiol_hook(xiol_state *state, lua_State *L, lua_Hook hook) {
+  lua_Hook found = lua_gethook(L);
+  if (found == hook) return;
+  state->hooked.hook = found;
+  state->hooked.mask = lua_gethookmask(L);
+  state->hooked.count = lua_gethookcount(L);
+  state->hooked.thread = L;
+  lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+}
+
 enum { LOOK_AGAIN = 20 }; /* instructions */
 
 /* In Lua code of the thread, after it was interrupted: raises the cancellation where the
@@ -277,11 +294,7 @@ enum { LOOK_AGAIN = 20 }; /* instructions */
 static void on_hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   xiol_state *state = xiol_attention_state(L);
-  lua_sethook(L, NULL, 0, 0);
-  if (state->hooked.thread == L) {
-    lua_sethook(L, state->hooked.hook, state->hooked.mask, state->hooked.count);
-    state->hooked.thread = NULL;
-  }
+  xiol_unhook(state, L);
   xio_job *job = state->job;
   xiol_runtime *runtime = state->runtime;
   if (job == NULL || !xio_job_interrupted(job) || runtime == NULL) return;
@@ -308,13 +321,7 @@ static void interrupt_state(void *data, xio_job *job) {
   xio_loop_interrupt(runtime->loop);
   lua_State *L = state->top;
   if (L == NULL || runtime->loop->queue.running == NULL) return;
-  lua_Hook found = lua_gethook(L);
-  if (found == on_hook) return;
-  state->hooked.hook = found;
-  state->hooked.mask = lua_gethookmask(L);
-  state->hooked.count = lua_gethookcount(L);
-  state->hooked.thread = L;
-  lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
+  xiol_hook(state, L, on_hook);
 }
 
 const xio_worker xiol_worker = {.open = open_state,

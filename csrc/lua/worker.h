@@ -69,6 +69,11 @@ int xiol_plain_run(lua_State *L, xiol_state *state, xiol_job *job);
 /* Interrupts it: in a signal handler of its thread. */
 void xiol_plain_interrupt(xiol_state *state);
 
+/* Installs `hook` on L, for its next instruction; what is there comes back by
+ * xiol_unhook, which the hook calls first. In a signal handler of the thread too. */
+void xiol_hook(xiol_state *state, lua_State *L, lua_Hook hook);
+void xiol_unhook(xiol_state *state, lua_State *L);
+
 /* Whether the function that runs is one of xio's own in Lua, which expects no error
  * between two instructions. */
 bool xiol_runs_ours(lua_State *L, const xiol_state *state);
