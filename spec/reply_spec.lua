@@ -114,7 +114,7 @@ describe("a reply", function()
     assert.matches("results%[1%]", tostring(catch(reply.set, reply, coroutine.create(print))))
     assert.is_false(reply.done)
     if not support.in_task() then
-      misuse(function() reply:await() end, "reply:await", "xio.run")
+      misuse(function() core.reply():await() end, "reply:await", "xio.run")
     end
   end)
 end)

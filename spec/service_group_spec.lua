@@ -13,11 +13,11 @@ end
 -- A service that tells `log` when it begins and ends.
 local function telling(log, name, how)
   return xio.service { name = name, args = { log, name, how }, run = function(service, out, n, h)
-    out:send("begin " .. n)
     local _cleanup <close> = xio.defer(function()
       xio.sleep(0.01)
       out:send("end " .. n)
     end)
+    out:send("begin " .. n)
     if h == "crash" then error("crash " .. n, 0) end
     if h == "early" then return end
     if h == "slow" then xio.sleep(0.02) end

@@ -294,8 +294,10 @@ describe("xio.thread.run", function()
         xio.group(function(g)
           for i = 1, 200 do
             g:spawn(function()
-              local pool = xio.thread.pool(1)
-              local ok, err = pcall(pool.run, pool, function() xio.sleep(0.05) return true end)
+              local ok, err = pcall(function()
+                local pool = xio.thread.pool(1)
+                return pool:run(function() xio.sleep(0.05) return true end)
+              end)
               if ok then ran = ran + 1 else
                 failed = failed + 1
                 first = first or err

@@ -38,12 +38,17 @@ local function count_children()
   return count
 end
 
--- Inside the interpreter, the first descriptor that is waited for opens what its loop keeps from
--- then on: before anything is counted.
+-- Inside the interpreter, the first wait for a descriptor, and the first for another thread, open
+-- what its loop keeps from then on: before anything is counted.
 do
   local pipe = io.popen "true"
   local in_task, fd = pcall(xio.fd, pipe)
-  if in_task then fd:close() end
+  if in_task then
+    fd:close()
+    local scope = xio.close_scope()
+    scope:close()
+    scope:wait()
+  end
   pipe:close()
 end
 
