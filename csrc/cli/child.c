@@ -13,8 +13,6 @@
 #include "core/process.h"
 #include "lua/binding.h"
 
-extern char **environ;
-
 enum { UPVALUE_STOCK = XIOL_UPVALUES + 1 };
 
 /* A command that runs. A userdata: on the stack of who waits, or the user value of a file

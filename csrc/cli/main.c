@@ -64,7 +64,8 @@ static xio_slabs *use_slabs(lua_State *L) {
   return NULL;
 #else
 #if defined(__GLIBC__)
-  (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+  /* there is one thread yet */
+  (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* NOLINT(concurrency-mt-unsafe) */
 #endif
   xio_slabs *slabs = NULL;
   xio_allocator inner;

@@ -119,6 +119,7 @@ typedef enum xiol_ref {
 
 enum { XIOL_POOL_MAX = 1024, XIOL_NEST_MAX = 150 };
 
+/* in the order of use. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct xiol_state {
   lua_State *main;       /* the main thread of the Lua state */
   xiol_runtime *runtime; /* whose task runs now; NULL outside of every run */

@@ -94,11 +94,15 @@ static bool wait_for_end(int code) {
   int status = 0;
   while (take(until)) continue;
   while (waitpid(child, &status, WNOHANG) == 0) {
-    if (now_ms() >= until) return false;
+    if (now_ms() >= until) {
+      fprintf(stderr, "pty: it did not end\n");
+      return false;
+    }
     usleep(1000);
   }
   child = 0;
   int got = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  if (got != code) fprintf(stderr, "pty: it ended with %d\n", got);
   return got == code;
 }
 
