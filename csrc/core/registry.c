@@ -46,7 +46,7 @@ void xio_registry_unref(xio_registry *registry) {
   xio_allocator heap = xio_alloc_default();
   if (registry->verdict != NULL) registry->free_verdict(registry->verdict);
   xio_alloc_free(&heap, registry->buckets,
-                 registry->bucket_count * sizeof(*registry->buckets));
+                 registry->bucket_count * sizeof(xio_registered *));
   uv_mutex_destroy(&registry->mutex);
   xio_alloc_free(&heap, registry, sizeof *registry);
 }
@@ -88,10 +88,10 @@ static int grow(xio_registry *registry) {
   if (registry->count < registry->bucket_count) return XIO_OK;
   xio_allocator heap = xio_alloc_default();
   size_t count = registry->bucket_count == 0 ? BUCKETS_FIRST : registry->bucket_count * 2;
-  xio_registered **buckets = xio_alloc_new(&heap, count * sizeof(*buckets));
+  xio_registered **buckets = xio_alloc_new(&heap, count * sizeof(xio_registered *));
   if (buckets == NULL) return XIO_ENOMEM;
   xio_alloc_free(&heap, registry->buckets,
-                 registry->bucket_count * sizeof(*registry->buckets));
+                 registry->bucket_count * sizeof(xio_registered *));
   registry->buckets = buckets;
   registry->bucket_count = count;
   for (xio_list *at = registry->entries.next; at != &registry->entries; at = at->next) {
@@ -118,7 +118,7 @@ static void move_all(xio_registry *registry, xio_list *taken) {
     entry->is_in = false;
   }
   if (registry->count != 0) {
-    memset(registry->buckets, 0, registry->bucket_count * sizeof(*registry->buckets));
+    memset(registry->buckets, 0, registry->bucket_count * sizeof(xio_registered *));
   }
   registry->count = 0;
   xio_list_splice_back(taken, entries);

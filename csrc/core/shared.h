@@ -122,11 +122,11 @@ void xio_shared_park(xio_shared_wait *wait, int queue, xio_task *task,
                      const xio_wait_ops *ops);
 
 /* Withdraws such a wait, whose item is lost; or answers XIO_EBUSY: it was committed. */
-int xio_shared_abort(xio_wait *wait);
+int xio_shared_abort(xio_wait *source);
 
 /* A task that was parked goes on: the item that its wait was given, or still has, or
  * NULL; the record is gone. Also where the wait was withdrawn. */
-void *xio_shared_take(xio_wait *wait);
+void *xio_shared_take(xio_wait *source);
 
 /* Parks the running task of `loop` in the first queue, unless `is_over` says under the
  * mutex that there is nothing to wait for: XIO_OK. It waits at the latest until `at`
