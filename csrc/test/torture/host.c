@@ -107,7 +107,8 @@ static void spawn_both(lua_State *L, xio_runtime *runtime, int *calls) {
 }
 
 static void use(lua_State *L, xio_runtime *runtime) {
-  int calls = 0;
+  static int calls; /* its task may live until check_health has ended it */
+  calls = 0;
   spawn_both(L, runtime, &calls);
   xio_remote *remote = NULL;
   if (xio_remote_open(runtime, &remote) == 0) {
