@@ -316,7 +316,7 @@ w >>\x20
 s \x03
 w \n>\x20
 s 2 + 2\n
-w \n4\r\n
+w \n4\r\n>\x20
 ]] .. END, { env = "XIO_EDIT=0" })
   end)
 end)

@@ -77,6 +77,11 @@ static int l_handled(lua_State *L) {
   return 1;
 }
 
+static int l_is_on_its_way(lua_State *L) {
+  lua_pushboolean(L, interrupt.handled != 0);
+  return 1;
+}
+
 static int l_close(lua_State *L) {
   (void)L;
   struct sigaction action;
@@ -91,6 +96,10 @@ static int l_close(lua_State *L) {
 
 void xio_interrupt_push(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"open", l_open}, {"handled", l_handled}, {"close", l_close}, {NULL, NULL}};
+      {"open", l_open},
+      {"handled", l_handled},
+      {"is_on_its_way", l_is_on_its_way},
+      {"close", l_close},
+      {NULL, NULL}};
   luaL_newlib(L, functions);
 }

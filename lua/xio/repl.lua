@@ -28,7 +28,7 @@ local CHUNK_NAME = "=stdin"
 ---@field is_terminal boolean  whether standard input is a terminal
 ---@field describe fun(err: any): string  makes the report of an uncaught error
 ---@field editor? table  edits lines; see csrc/cli/edit.h
----@field interrupt table  open, close, handled; see csrc/cli/interrupt.h
+---@field interrupt table  see csrc/cli/interrupt.h
 ---@field load fun(name: string): any  gives a module of the interpreter's own
 ---@field history? string  the file to keep the history in
 
@@ -191,12 +191,20 @@ local function obey_signals(listener)
   end
 end
 
+-- The listener is told of a signal after the code that it stopped: one that it is not told
+-- of before it closes would end the run.
+local function await_signals()
+  while host.interrupt.is_on_its_way() do xio.sleep(0) end
+end
+
 local function run_on_terminal()
   local listener <close> = xio.signal.listen("INT", "CONT")
   local _interrupt <close> = xio.defer(host.interrupt.close)
+  host.interrupt.handled() -- one that another session has left
   xio.group(function(g)
     g:spawn({ daemon = true, name = "signals of the prompt" }, obey_signals, listener)
     run_session()
+    await_signals()
   end)
 end
 
