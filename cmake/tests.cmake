@@ -64,6 +64,7 @@ xio_add_programs(torture "torture;slow" 600 ${XIO_TORTURE_TESTS})
 # the scenarios in Lua take longest: in two parts, so that two cores share them
 foreach(part IN ITEMS 1 2)
   xio_add_test(torture.lua_${part} "torture;slow" 600 COMMAND torture_lua ${part}/2)
+  set_tests_properties(torture.lua_${part} PROPERTIES COST 90)
 endforeach()
 
 # Gives `target` the binding, Lua, and what runs scenarios.
@@ -96,13 +97,26 @@ set_property(SOURCE csrc/test/faults/wrap.c
   APPEND PROPERTY COMPILE_OPTIONS -U_FORTIFY_SOURCE)
 xio_add_test(faults.system "faults;slow" 600 COMMAND faults_system)
 
-# The specs twice: the module in a plain Lua, and inside the interpreter's main task.
-xio_add_test(spec.module "spec" 600
-  COMMAND tools/with_module "${PROJECT_BINARY_DIR}"
-          "${XIO_LUA_PROGRAM}" "${XIO_BUSTED_PROGRAM}" -o TAP
-  ENVIRONMENT ${module_environment})
-xio_add_test(spec.interpreter "spec" 600
-  COMMAND xio "${XIO_BUSTED_PROGRAM}" -o TAP)
+# The specs twice: the module in a plain Lua, and inside the interpreter's main task. Each in
+# parts of every so many-th file, which the cores share; they begin before what is short.
+set(XIO_SPEC_PARTS 3)
+file(GLOB spec_files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
+  "${PROJECT_SOURCE_DIR}/spec/*_spec.lua")
+set(place 0)
+foreach(file IN LISTS spec_files)
+  math(EXPR part "${place} % ${XIO_SPEC_PARTS} + 1")
+  math(EXPR place "${place} + 1")
+  list(APPEND spec_files_${part} "${file}")
+endforeach()
+foreach(part RANGE 1 ${XIO_SPEC_PARTS})
+  xio_add_test(spec.module_${part} "spec" 600
+    COMMAND tools/with_module "${PROJECT_BINARY_DIR}"
+            "${XIO_LUA_PROGRAM}" "${XIO_BUSTED_PROGRAM}" -o TAP ${spec_files_${part}}
+    ENVIRONMENT ${module_environment})
+  xio_add_test(spec.interpreter_${part} "spec" 600
+    COMMAND xio "${XIO_BUSTED_PROGRAM}" -o TAP ${spec_files_${part}})
+  set_tests_properties(spec.module_${part} spec.interpreter_${part} PROPERTIES COST 100)
+endforeach()
 
 xio_add_test(examples "example" 300
   COMMAND "${XIO_LUA_PROGRAM}" tools/run_examples $<TARGET_FILE:xio>)
