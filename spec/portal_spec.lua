@@ -43,6 +43,7 @@ describe("a portal, used at home", function()
         local xio = require "xio" -- luacheck: ignore
         local ok, err = pcall(xio.sleep_forever)
         assert(not ok and xio.is_cancelled(err))
+        assert(err.reason == "why")
         xio.shield(xio.sleep, 1)
         error(err)
       end)

@@ -107,7 +107,11 @@ describe("xio.service", function()
       end, 3, 4))
       service:stop()
       service:join()
-      assert.is_not_nil(catch(service.call_sync, service, add, 1, 2)) -- at once
+      for _, method in ipairs { "call_sync", "call_soon", "submit" } do
+        local err = catch(service[method], service, add, 1, 2) -- at once
+        assert.equal("ECLOSED", err.code)
+        support.mentions(tostring(err), "service:" .. method, "the service has ended")
+      end
     end)
   end)
 

@@ -11,7 +11,7 @@
 
 enum { LOOK_AGAIN = 20 }; /* instructions */
 
-static const char CODE[] = "ECANCELED";
+static const char cancelled_code[] = "ECANCELED";
 
 /* In Lua code of the thread, after it was interrupted. */
 static void on_hook(lua_State *L, lua_Debug *ar) {
@@ -25,7 +25,7 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   }
   state->told = true;
   lua_pushliteral(L, "the thread was interrupted");
-  xiol_push_error(L, state, CODE, "thread");
+  xiol_push_error(L, state, cancelled_code, "thread");
   lua_error(L);
 }
 
@@ -37,7 +37,8 @@ void xiol_plain_interrupt(xiol_state *state) {
 static bool tells_of_interrupt(lua_State *L, const xiol_state *state) {
   if (!state->told || !lua_istable(L, -1)) return false;
   lua_getfield(L, -1, "code");
-  bool tells = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), CODE) == 0;
+  bool tells =
+      lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), cancelled_code) == 0;
   lua_pop(L, 1);
   return tells;
 }

@@ -35,6 +35,7 @@ typedef struct request {
   portal *portal;
   xiol_message *message; /* NULL: taken */
   xio_reply *reply;      /* NULL: a post */
+  xiol_message *reason;  /* of whoever cancelled; NULL: none */
   xio_canceller canceller;
   xio_post post;
   xio_post cancelling;
@@ -172,6 +173,7 @@ static void unref_request(request *self) {
   if (atomic_fetch_sub_explicit(&self->refs, 1, memory_order_acq_rel) != 1) return;
   xio_allocator heap = xio_alloc_default();
   xiol_message_free(self->message);
+  xiol_message_free(self->reason);
   if (self->reply != NULL) xio_reply_unref(self->reply);
   unref(self->portal);
   xio_alloc_free(&heap, self, sizeof *self);
@@ -249,8 +251,27 @@ static void deliver_request(xio_post *post) {
 
 /* -- cancelling ---------------------------------------------------------------------- */
 
+/* (request): cancels its task with the reason that was given. */
+static int cancel_with_reason(lua_State *L) {
+  xiol_state *state = xiol_state_of(L);
+  request *self = lua_touserdata(L, 1);
+  int count = xiol_copy_in(L, state, self->reason);
+  if (self->task == NULL) return 0; /* a finalizer was faster */
+  xiol_cancel(L, state, &self->task->core.own, count != 0 ? 2 : 0, 0);
+  return 0;
+}
+
 static void deliver_cancelling(xio_post *post) {
   request *self = XIO_CONTAINER_OF(post, request, cancelling);
+  const xiol_runtime *runtime = self->portal->runtime;
+  if (self->task != NULL && self->reason != NULL) {
+    lua_State *L = thread_of(runtime);
+    if (lua_checkstack(L, 8)) {
+      xiol_push_ref(L, runtime->state, XIOL_REF_CANCEL_REQUEST);
+      lua_pushlightuserdata(L, self);
+      if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1); /* then without a reason */
+    }
+  }
   if (self->task != NULL) xio_scope_cancel(&self->task->core.own, XIO_SOURCE_CANCEL);
   unref_request(self);
 }
@@ -262,7 +283,7 @@ static void drop_cancelling(xio_post *post) {
 /* Any thread; told once. */
 static void cancel_request(xio_canceller *canceller, void *reason) {
   request *self = XIO_CONTAINER_OF(canceller, request, canceller);
-  xiol_message_free(reason);
+  self->reason = reason; /* seen by the loop's thread because the port has a mutex */
   atomic_fetch_add_explicit(&self->refs, 1, memory_order_relaxed);
   if (xio_port_post(self->portal->port, &self->cancelling) != XIO_OK) {
     unref_request(self);
@@ -493,5 +514,8 @@ void xiol_open_portal(lua_State *L, xiol_state *state) {
   xiol_push_upvalues(L, state);
   lua_pushcclosure(L, spawn_request, XIOL_UPVALUES);
   xiol_keep(L, state, XIOL_REF_SPAWN_REQUEST);
+  xiol_push_upvalues(L, state);
+  lua_pushcclosure(L, cancel_with_reason, XIOL_UPVALUES);
+  xiol_keep(L, state, XIOL_REF_CANCEL_REQUEST);
   xiol_set_functions(L, state, functions);
 }

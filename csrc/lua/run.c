@@ -98,6 +98,7 @@ xiol_runtime *xiol_push_runtime(lua_State *L, xiol_state *state, int index, uv_l
     xiol_fail(L,
               status == XIO_ENOMEM ? "not enough memory" : "%s: cannot open a loop: %s",
               function, uv_strerror(status));
+    return NULL; /* never comes here */
   }
   runtime->loop->queue.tracer = state->tracer;
   state->live.loops++;

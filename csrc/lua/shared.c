@@ -92,7 +92,7 @@ void *xiol_shared_check(lua_State *L, int index, const xiol_shared_class *class,
 const xiol_shared_case *xiol_shared_case_of(const xiol_kind *kind) {
   static const xiol_shared_class *const classes[] = {&xiol_class_thread_receiver,
                                                      &xiol_class_reply};
-  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+  for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
     if (kind == &classes[i]->kind) return classes[i]->selects;
   }
   return NULL;

@@ -107,7 +107,8 @@ typedef enum xiol_ref {
   XIOL_REF_COPY_REASON,   /* and a function that is called protected */
   XIOL_REF_TRACKED,       /* of tracker.c: a metatable */
   XIOL_REF_REQUEST,       /* of portal.c: a metatable */
-  XIOL_REF_SPAWN_REQUEST, /* and a function that is called protected */
+  XIOL_REF_SPAWN_REQUEST, /* and functions that are called protected */
+  XIOL_REF_CANCEL_REQUEST,
   XIOL_REF_JOB,           /* metatables of thread.c */
   XIOL_REF_CALL,
   XIOL_REF_POOL,

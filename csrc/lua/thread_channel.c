@@ -489,7 +489,8 @@ static int l_thread_channel(lua_State *L) {
   lua_settop(L, 0);
   xiol_shared_box *sender = xiol_shared_new(L, state, &class_sender);
   xiol_shared_box *receiver = xiol_shared_new(L, state, &xiol_class_thread_receiver);
-  xio_thread_end *tx = NULL, *rx = NULL;
+  xio_thread_end *tx = NULL;
+  xio_thread_end *rx = NULL;
   int status = xio_thread_channel_new(capacity, (uint8_t)late, free_item, &tx, &rx);
   if (status != XIO_OK) xiol_raise_memory(L);
   sender->core = tx; /* now each has an owner, whatever happens */

@@ -268,6 +268,9 @@ local function portal_of(self, name)
   if record and not record.keeper then
     argument.misuse(("%s: the service was not started"):format(name))
   end
+  if record and record.over:is_set() then
+    error(failure.make("ECLOSED", name .. ": the service has ended", name:match "[%w_]*$"), 0)
+  end
   local portal = self.boot:await()
   if not portal then argument.misuse(("%s: the service has no loop"):format(name)) end
   return portal
