@@ -95,11 +95,10 @@ static int l_close(lua_State *L) {
 }
 
 void xio_interrupt_push(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"open", l_open},
-      {"handled", l_handled},
-      {"is_on_its_way", l_is_on_its_way},
-      {"close", l_close},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", l_open},
+                                       {"handled", l_handled},
+                                       {"is_on_its_way", l_is_on_its_way},
+                                       {"close", l_close},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
 }

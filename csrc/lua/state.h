@@ -109,7 +109,7 @@ typedef enum xiol_ref {
   XIOL_REF_REQUEST,       /* of portal.c: a metatable */
   XIOL_REF_SPAWN_REQUEST, /* and functions that are called protected */
   XIOL_REF_CANCEL_REQUEST,
-  XIOL_REF_JOB,           /* metatables of thread.c */
+  XIOL_REF_JOB, /* metatables of thread.c */
   XIOL_REF_CALL,
   XIOL_REF_POOL,
   XIOL_REF_RUN_JOB, /* functions that worker.c calls protected */
