@@ -21,7 +21,16 @@ foreach(file IN LISTS XIO_LUA_MODULES XIO_LUA_META)
   cmake_path(GET path PARENT_PATH parent)
   install(FILES "${file}" DESTINATION "${XIO_INSTALL_LUADIR}/${parent}" COMPONENT lua)
 endforeach()
-install(FILES man/xio.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT interpreter)
+# Debian wants its pages compressed, without a time in them; man reads both kinds.
+find_program(XIO_GZIP_PROGRAM gzip)
+set(man_page man/xio.1)
+if(XIO_GZIP_PROGRAM)
+  set(man_page "${PROJECT_BINARY_DIR}/generated/xio.1.gz")
+  execute_process(COMMAND "${XIO_GZIP_PROGRAM}" -9nc "${PROJECT_SOURCE_DIR}/man/xio.1"
+    OUTPUT_FILE "${man_page}" COMMAND_ERROR_IS_FATAL ANY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS man/xio.1)
+endif()
+install(FILES "${man_page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT interpreter)
 install(FILES completions/xio.bash RENAME xio COMPONENT interpreter
   DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
 install(FILES completions/_xio COMPONENT interpreter

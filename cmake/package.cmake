@@ -26,6 +26,7 @@ set(CPACK_DEBIAN_INTERPRETER_PACKAGE_NAME xio)
 set(CPACK_DEBIAN_INTERPRETER_DESCRIPTION "interpreter of Lua 5.4 with structured concurrency
 Runs a Lua script as the main task of a loop: any function may wait, for time, sockets,
 files, processes and other tasks, and every task belongs to a group.")
+set(CPACK_DEBIAN_INTERPRETER_PACKAGE_RECOMMENDS libedit2) # it edits lines at the prompt
 set(CPACK_DEBIAN_LUA_PACKAGE_NAME lua-xio)
 set(CPACK_DEBIAN_LUA_PACKAGE_RECOMMENDS lua5.4)
 set(CPACK_DEBIAN_LUA_DESCRIPTION "structured concurrency for Lua 5.4 on libuv
