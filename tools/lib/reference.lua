@@ -29,6 +29,7 @@ reference.PAGES = {
     { "lua/xio/actor.lua", "xio" } },
   { name = "registry", title = "Registries of requests", { "lua/xio/registry.lua", "xio" },
     META .. "registry.lua" },
+  { name = "thread", title = "Threads", { "lua/xio/thread.lua", "xio.thread" } },
   { name = "thread_channel", title = "Channels between threads", META .. "thread_channel.lua" },
   { name = "portal", title = "Portals", { "lua/xio/portal.lua", "xio" }, META .. "portal.lua" },
   { name = "reply", title = "Replies", META .. "reply.lua" },
@@ -56,6 +57,11 @@ reference.PAGES = {
   { name = "testing", title = "xio.testing", { "lua/xio/testing.lua", "xio.testing" },
     { "lua/xio/memory_stream.lua" } },
 }
+
+-- Pages whose examples run on the real clock.
+local REAL = {}
+for name in ([[thread thread_channel portal reply close_scope service mailbox registry stream fd net
+  fs process signal error]]):gmatch("%S+") do REAL[name] = true end
 
 -- -- reading ------------------------------------------------------------------------------
 
@@ -102,6 +108,7 @@ local function read_class(block, item)
       item.name, item.parent = rest:match("^([%w_.]+)%s*:?%s*([%w_.]*)")
     elseif tag == "field" then
       local name, optional, more = rest:match("^(%[?[%w_]+%]?)(%??)%s+(.*)$")
+      if name == "package" or name == "private" then goto next end
       local kind, text = split_type(more)
       if kind:find("%?$") then kind, optional = kind:sub(1, -2), "?" end
       item.fields[#item.fields + 1] = { name = name, optional = optional == "?", type = kind,
@@ -109,6 +116,7 @@ local function read_class(block, item)
     elseif tag == "alias" then
       item.kind, item.name, item.type = "alias", rest:match("^([%w_.]+)%s+(.*)$")
     end
+    ::next::
   end
   return item.kind and item
 end
@@ -178,7 +186,7 @@ end
 function reference.load(root)
   local pages = {}
   for _, page in ipairs(reference.PAGES) do
-    local loaded = { name = page.name, title = page.title, files = {} }
+    local loaded = { name = page.name, title = page.title, real = REAL[page.name], files = {} }
     for _, source in ipairs(page) do
       local path, in_module = source, nil
       if type(source) == "table" then path, in_module = source[1], source[2] end
@@ -187,6 +195,92 @@ function reference.load(root)
     pages[#pages + 1] = loaded
   end
   return pages
+end
+
+-- -- what a text must tell ----------------------------------------------------------------
+
+-- What tells the unit of a number, or what it counts.
+local UNITS = { "second", "byte", "xio.now", "math.huge", "how many", "number", "count", "items",
+  "tasks", "tokens", "permits", "descriptor", "index", "from 0", "from 1", "from 3", "port", "hops",
+  "permissions", "place", "position", "at once", "connections", "requests", "size", "case",
+  "argument", "by default 1", "1 by default", "at least", "at most", "seed", "come", "processors",
+  "children", "ends", "point", "errors", "leaves", "mode", "descriptors", "lost", "same" }
+
+local function tells_unit(text)
+  for _, unit in ipairs(UNITS) do
+    if text:find(unit, 1, true) then return true end
+  end
+  return false
+end
+
+-- A type in which a bare number is the value, and not inside a table or a function; where it may
+-- be a string or a file too it is data, a port or a descriptor.
+local function is_number(type)
+  if type:find("%f[%w]string%f[%W]") or type:find("file*", 1, true) then return false end
+  local plain = type:gsub("%b()", ""):gsub("%b{}", ""):gsub("%b[]", "")
+  for word in plain:gmatch("[^|?%s]+") do
+    if word == "number" or word == "integer" or word == "xio.Limit" then return true end
+  end
+  return false
+end
+
+-- Whether a call of the function is in an example of `text`.
+local function is_shown(item, text)
+  local name = item.short:gsub("%p", "%%%0")
+  for code in ("\n" .. text):gmatch("\n```lua\n(.-)\n```") do
+    if code:find("[:.]" .. name .. "%f[^%w_]") then return true end
+  end
+  return false
+end
+
+-- Finds the text of whatever shows the function: its own, that of its class, or of its page.
+local function shown_by(page, item)
+  if is_shown(item, item.text) then return item end
+  local any
+  for _, file in ipairs(page.files) do
+    for _, other in ipairs(file.items) do
+      if is_shown(item, other.text) and other.name == item.owner then return other end
+      if is_shown(item, other.text) and not item.method then any = any or other end
+    end
+  end
+  return any
+end
+
+-- Words that tell of errors, in lower case.
+local ERRORS = { "%f[%a]raises?%f[%A]", "errors?%f[%A]", "or fails%f[%A]", "cannot fail",
+  "does nothing", "as of the lock" }
+
+local function tells_errors(item, text)
+  for _, value in ipairs(item.returns) do
+    if value.type:find("xio.Error", 1, true) then return true end
+  end
+  for _, pattern in ipairs(ERRORS) do
+    if text:find(pattern) then return true end
+  end
+  return false
+end
+
+-- What the text of a function on a page does not tell, as a list of words.
+function reference.lacks(page, file, item)
+  local lacks = {}
+  local function need(ok, what) if not ok then table.insert(lacks, what) end end
+  local text = item.text:gsub("%s+", " "):lower()
+  local all = file.header:find("Every function here is a checkpoint", 1, true) ~= nil
+    and not item.method
+  need(all or text:find("checkpoint") or text:find("never waits") or text:find("never resched"),
+    "whether it is a checkpoint")
+  need(tells_errors(item, text), "its errors")
+  need(all or not reference.is_checkpoint(file, item) or text:find("cancelled"),
+    "what cancelling does")
+  for _, param in ipairs(item.params) do
+    need(param.type ~= "", "the type of " .. param.name)
+    need(not is_number(param.type) or tells_unit(param.text), "the unit of " .. param.name)
+  end
+  for _, value in ipairs(item.returns) do
+    need(not is_number(value.type) or tells_unit(value.text), "the unit of a result")
+  end
+  need(shown_by(page, item), "an example")
+  return lacks
 end
 
 -- -- writing ------------------------------------------------------------------------------
@@ -228,9 +322,35 @@ local function write_entry(out, kind, name, text)
   table.insert(out, ("- %s`%s`%s"):format(name, kind, text))
 end
 
-local function write_function(out, file, item)
+-- As Markdown viewers make it of a heading.
+local function anchor(heading)
+  return (heading:lower():gsub("[^%w_ %-]", ""):gsub(" ", "-"))
+end
+
+-- The heading of a function or class.
+local function heading(file, item)
+  if item.kind ~= "function" then return item.name end
   local mark = reference.is_checkpoint(file, item) and " ◊" or ""
-  table.insert(out, ("### `%s`%s\n\n%s\n"):format(reference.signature(item), mark, item.text))
+  return ("`%s`%s"):format(reference.signature(item), mark)
+end
+
+-- Where a function that has no example of its own is shown.
+local function write_example(out, page, item)
+  local shown = shown_by(page, item)
+  if not shown or shown == item then return end
+  for _, file in ipairs(page.files) do
+    for _, other in ipairs(file.items) do
+      if other == shown then
+        local place = anchor(heading(file, shown))
+        table.insert(out, ("Example: [%s](#%s)\n"):format(shown.name, place))
+      end
+    end
+  end
+end
+
+local function write_function(out, page, file, item)
+  table.insert(out, ("%s %s\n\n%s\n"):format(item.method and "###" or "##", heading(file, item),
+    item.text))
   if #item.params > 0 then
     for _, param in ipairs(item.params) do
       local kind = param.type .. (param.optional and "?" or "")
@@ -245,7 +365,10 @@ local function write_function(out, file, item)
       write_entry(out, value.type, "", word and ("*%s*%s"):format(word, rest) or value.text)
     end
     table.insert(out, "")
+  else
+    table.insert(out, "Returns nothing.\n")
   end
+  write_example(out, page, item)
 end
 
 local function write_class(out, item)
@@ -266,7 +389,7 @@ local function write_page(page)
     table.insert(out, (file.header:gsub("^[%w_]+: (%l)", string.upper)) .. "\n")
     for _, item in ipairs(file.items) do
       if item.kind == "function" then
-        write_function(out, file, item)
+        write_function(out, page, file, item)
       elseif item.kind == "class" then
         write_class(out, item)
       else
@@ -283,7 +406,11 @@ local INTRODUCTION <const> = [[
 ◊ marks a checkpoint: a function that may suspend its task, and raises where the task is cancelled.
 A function without the mark does not wait, unless its text says when. Times are in seconds, sizes in
 bytes. What the outside world refuses is nil, an xio.Error and its code; what a program does wrong
-raises. `...` in a list of codes means that there are others of the system.
+raises, and so do arguments of a wrong type, everywhere. `…` in a list of codes means that there are
+others of the system.
+
+Examples are the body of a task, and `xio` is `require "xio"`; `-->` shows what is printed. Those
+about time run on a virtual clock (`xio.run{ clock = "virtual" }`).
 
 | page | functions and classes |
 | --- | --- |
