@@ -15,6 +15,18 @@ local tasks = setmetatable({}, { __mode = "k" })
 
 --- What xio.actor gives. Closed by `<close>` too. It can be sent to other threads, which submit
 --- copies, close it and fail it.
+---
+--- ```lua
+--- local total = 0
+--- local actor <close> = xio.actor(function(n)
+---   xio.sleep(0.01)
+---   total = total + n
+--- end, { name = "sum" })
+--- for i = 1, 3 do actor:submit(i) end
+--- print(actor:stats().buffered, actor:close()) --> 3  true
+--- actor:wait()
+--- print(total, actor:fail("too late"))      --> 6  false
+--- ```
 ---@class xio.Actor
 ---@field floor number? of its mailbox; may be set
 ---@field closed boolean whether nothing can be submitted any more
@@ -69,14 +81,14 @@ function methods:submit(item)
 end
 
 --- Nothing can be submitted any more; what was is still handled, and then the actor ends. Never
---- waits.
+--- waits. It cannot fail.
 ---@return boolean first whether it was open
 function methods:close()
   return mailbox_of(self, "actor:close"):close()
 end
 
---- The same with an error: once all that was submitted has been handled, the actor fails with
---- it, and so does its group.
+--- The same with an error: once all that was submitted has been handled, the actor fails with it,
+--- and so does its group. Never waits. It cannot fail.
 ---@param err any
 ---@return boolean first whether it was open
 function methods:fail(err)
@@ -93,7 +105,7 @@ function methods:wait()
   task:wait()
 end
 
---- Those of its mailbox.
+--- Those of its mailbox. Never waits or fails.
 ---@return table
 function methods:stats()
   return mailbox_of(self, "actor:stats"):stats()

@@ -189,8 +189,15 @@ local function await_list(calls)
   return table.unpack(results, 1, #tasks)
 end
 
---- Makes an async function of `f`: one whose call does nothing yet, but gives a value that
---- can be awaited, now or later, once or many times.
+--- Makes an async function of `f`: one whose call does nothing yet, but gives a value that can be
+--- awaited, now or later, once or many times. Never waits. Raises where `f` cannot be called.
+---
+--- ```lua
+--- local add = xio.async(function(a, b) xio.sleep(1); return a + b end)
+--- local call = add(4, 5)                    -- nothing runs yet
+--- print(xio.await(call), xio.await(call))   --> 9  9
+--- print(xio.await { add(1, 2), add(3, 4) }) --> 3  7
+--- ```
 ---@param f function
 ---@return fun(...: any): xio.Call
 function module.async(f)
@@ -241,8 +248,15 @@ end
 --- Starts a call in a task of its own, in the innermost group around the caller, without
 --- waiting for it. What has been started, or awaited, before goes on as it is.
 ---
---- That group waits for the task, and its error fails the group, whether the call is awaited
---- or not. Never waits.
+--- That group waits for the task, and its error fails the group, whether the call is awaited or
+--- not. Never waits. Raises for what is no call, and outside of a run.
+---
+--- ```lua
+--- local add = xio.async(function(a, b) xio.sleep(1); return a + b end)
+--- local call = xio.background(add(4, 5))    -- starts with the next turn
+--- xio.sleep(2)
+--- print(xio.await(call))                    --> 9
+--- ```
 ---@param call xio.Call
 ---@return xio.Call call the same, to be awaited
 function module.background(call)

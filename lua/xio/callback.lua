@@ -46,6 +46,11 @@ end
 --- callback is never called, the deadlock report tells. A checkpoint. Cancelled before
 --- `f` is called, it raises and does not call it; cancelled while it waits, it raises, and a
 --- late callback is ignored.
+---
+--- ```lua
+--- local function fetch(key, callback) callback("value of " .. key) end
+--- print(xio.await_callback(fetch, "a"))     --> value of a
+--- ```
 ---@param f function
 ---@param ... any arguments for `f`
 ---@return any ... what the callback was given
@@ -54,7 +59,14 @@ function module.await_callback(f, ...)
   return await_at("xio.await_callback", nil, f, ...)
 end
 
---- Makes of `f`, which takes a callback, a function that waits, as xio.await_callback does.
+--- Makes of `f`, which takes a callback, a function that waits, as xio.await_callback does. Never
+--- waits. Raises where `f` cannot be called.
+---
+--- ```lua
+--- local function fetch(key, callback) callback("value of " .. key) end
+--- local get = xio.wrap(fetch)               -- waits, and returns
+--- print(get("a"))                           --> value of a
+--- ```
 ---@param f function
 ---@param position? integer at which argument `f` takes the callback, 1 being the first; by
 --- default behind all that it is given

@@ -15,6 +15,14 @@ local module = {}
 local producer = { __name = "xio.Producer" }
 
 --- What xio.producer gives. It can be called for the next value, and so iterated over.
+---
+--- ```lua
+--- local numbers <close> = xio.producer(function(send)
+---   for i = 1, 3 do send(i) end
+--- end)
+--- print(numbers:recv(), numbers:recv(), numbers:stats().waiting) --> 1  2  0
+--- print(numbers:try_recv() or "not there yet", numbers:close()) --> not there yet  true
+--- ```
 ---@class xio.Producer
 local methods = {}
 
@@ -84,12 +92,12 @@ end
 ---@return "closed"? why
 function methods:recv() return receiver_of(self):recv() end
 
---- Takes the next value if there is one; never waits.
+--- Takes the next value if there is one; never waits. It cannot fail.
 ---@return any value
 ---@return "empty"|"closed"|nil why
 function methods:try_recv() return receiver_of(self):try_recv() end
 
---- Those of the channel behind it.
+--- Those of the channel behind it. Never waits or fails.
 ---@return xio.ChannelStats
 function methods:stats() return self.rx:stats() end
 
@@ -128,7 +136,8 @@ local function close(self, in_flight)
 end
 
 --- Cancels the function, and waits until it has ended, with cancellation hidden. Raises the error
---- of the function, if nobody was told of it.
+--- of the function, if nobody was told of it. Not a checkpoint: it waits with cancellation
+--- hidden.
 ---@return boolean first whether it was open
 function methods:close() return close(self) end
 
@@ -157,6 +166,13 @@ end
 --- nobody was told of is raised by the end of the loop, and together with an error that ends
 --- the loop it makes an xio.ErrorGroup of both. Each step is a checkpoint; cancelled, it
 --- raises, and no value is lost.
+---
+--- ```lua
+--- for line in xio.producer(function(send) send("first"); send("second") end) do
+---   print(line)
+--- end                                       --> first
+---                                           --> second
+--- ```
 ---@param f fun(send: fun(value: any): true, ...: any)
 ---@param ... any further arguments for `f`
 ---@return xio.Producer
@@ -178,6 +194,14 @@ end
 -- -- broadcast --------------------------------------------------------------------------
 
 --- What xio.broadcast gives. Closed by `<close>` too.
+---
+--- ```lua
+--- local hub <close> = xio.broadcast(2)      -- each may lag two items behind
+--- local fast, slow = hub:subscribe(), hub:subscribe()
+--- for i = 1, 3 do hub:send(i); fast:recv() end
+--- print(slow:recv())                        --> 2  1
+--- print(hub:stats().receivers, hub:close()) --> 2  true
+--- ```
 ---@class xio.Hub
 local hub = { __name = "xio.Hub" }
 hub.__index = hub
@@ -206,9 +230,9 @@ function hub:send(value)
   return true
 end
 
---- A receiver of everything that is sent from now on. It is a receiver like that of a
---- channel, but where it is slow it loses the oldest items: `recv`, and the loop over it,
---- give the item and how many were lost just before it, or nil when none were.
+--- A receiver of everything that is sent from now on. It is a receiver like that of a channel,
+--- but where it is slow it loses the oldest items: `recv`, and the loop over it, give the item
+--- and how many were lost just before it, or nil when none were. Never waits or fails.
 ---@return xio.Receiver? receiver
 ---@return "closed"? why the hub was closed
 function hub:subscribe()
@@ -218,7 +242,8 @@ function hub:subscribe()
   return receiver
 end
 
---- Ends the receivers, once each has received what was sent. Returns whether it was open.
+--- Ends the receivers, once each has received what was sent. Returns whether it was open. Never
+--- waits or fails.
 ---@return boolean first
 function hub:close()
   if self.closed then return false end
@@ -229,8 +254,9 @@ function hub:close()
   return true
 end
 
---- `{capacity =, receivers =, sent =, buffered =, waiting =}`: the receivers that are open,
---- the values sent, the items that wait for them in all, and the tasks that wait for one.
+--- `{capacity =, receivers =, sent =, buffered =, waiting =}`: the receivers that are open, the
+--- values sent, the items that wait for them in all, and the tasks that wait for one. Never waits
+--- or fails.
 ---@return table
 function hub:stats()
   local stats = { capacity = self.capacity, receivers = 0, sent = self.sent, buffered = 0,

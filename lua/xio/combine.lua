@@ -15,6 +15,10 @@ local combine = {}
 --- that a script works under `lua` and under `xio`.
 ---
 --- Errors: whatever `f` raises, unchanged. Not itself a checkpoint.
+---
+--- ```lua
+--- xio.main(function(name) print("hello, " .. name) end, "Ada") --> hello, Ada
+--- ```
 ---@param f function
 ---@param ... any arguments for `f`
 ---@return any ... what `f` returns
@@ -33,6 +37,13 @@ end
 --- nothing. The first error cancels the others and is raised when all have ended; several
 --- errors are raised as an xio.ErrorGroup. A checkpoint. Cancelled, it cancels all of them
 --- and raises when they have ended.
+---
+--- ```lua
+--- local a, b = xio.gather(
+---   function() xio.sleep(2); return "slow" end,
+---   function() return "fast" end)
+--- print(a, b)                               --> slow  fast
+--- ```
 ---@param ... function|function[]
 ---@return any ...
 function combine.gather(...)
@@ -98,6 +109,12 @@ end
 --- another one ends after that, or after the first was cancelled, is not lost: it is kept
 --- beside the first error (xio.suppressed), or raised where there was none. A checkpoint.
 --- Cancelled before one has ended, it cancels all and raises when they have ended.
+---
+--- ```lua
+--- print(xio.race(
+---   function() xio.sleep(2); return "slow" end,
+---   function() xio.sleep(1); return "fast" end)) --> 2  fast
+--- ```
 ---@param ... function|function[] at least one
 ---@return integer index
 ---@return any ... what that function returned
@@ -130,6 +147,12 @@ end
 --- Errors: where all have failed, an xio.ErrorGroup of their errors, in the order in which
 --- they failed. A checkpoint. Cancelled before one has succeeded, it cancels all and raises
 --- when they have ended.
+---
+--- ```lua
+--- print(xio.any(
+---   function() error("broken") end,
+---   function() xio.sleep(1); return "works" end)) --> 2  works
+--- ```
 ---@param ... function|function[] at least one
 ---@return integer index
 ---@return any ... what that function returned
@@ -148,8 +171,16 @@ end
 
 --- Runs `f(...)` in a group of its own, and turns its failure into a result.
 ---
---- Returns true and what `f` returns, or false and the error. A cancellation from outside is
---- no failure: it passes through. A checkpoint. `opts.errors` is as in xio.group.
+--- Returns true and what `f` returns, or false and the error. A checkpoint. Cancelled from
+--- outside, it cancels `f` and its children and raises when they have ended: that is no failure.
+--- `opts.errors` is as in xio.group. Raises for wrong options.
+---
+--- ```lua
+--- local ok, err = xio.isolate(function()
+---   error("failed", 0)
+--- end)
+--- print(ok, err)                            --> false  failed
+--- ```
 ---@param opts? {errors?: "auto"|"first"|"group", name?: string}
 ---@param f function
 ---@param ... any arguments for `f`
@@ -166,8 +197,16 @@ end
 
 --- Gives a `<close>` value that runs `f(...)` inside xio.cleanup when its block ends.
 ---
---- An error of `f` joins the one in flight: it is kept beside it as suppressed; without one
---- it is raised. A cancellation in flight gives way to it.
+--- An error of `f` joins the one in flight: it is kept beside it as suppressed; without one it is
+--- raised. A cancellation in flight gives way to it. Never waits itself. Raises where `f` cannot
+--- be called.
+---
+--- ```lua
+--- do
+---   local _ <close> = xio.defer(function() xio.sleep(1); print("closed") end)
+---   print("works")                          --> works
+--- end                                       --> closed
+--- ```
 ---@param f function
 ---@param ... any arguments for `f`
 ---@return table guard for `local guard <close> =`

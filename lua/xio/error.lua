@@ -15,6 +15,11 @@ local module = {}
 --- A failure that the outside world may cause. Fields: `code` ("ECONNREFUSED"), `message`,
 --- `op`, and what it was about (`path`, `host`, `port`). Prints as one line and concatenates
 --- like a string.
+---
+--- ```lua
+--- local stream, err, code = xio.net.connect_unix("/nowhere/socket")
+--- print(stream, code, err.code, err.op)     --> nil  ENOENT  ENOENT  connect
+--- ```
 ---@class xio.Error
 ---@field code string
 ---@field message string
@@ -32,6 +37,11 @@ end
 error_type.__concat = concat
 
 --- Raised by fail_after, fail_at and timeout when their own deadline passed.
+---
+--- ```lua
+--- local ok, err = pcall(xio.fail_after, { 0.01, name = "answer" }, xio.sleep_forever)
+--- print(err.name, xio.is_timeout(err))      --> answer  true
+--- ```
 ---@class xio.TimeoutError
 ---@field message string
 ---@field name string? of the limit
@@ -44,6 +54,11 @@ end
 timeout_type.__concat = concat
 
 --- Raised by xio.run when main ended by the cancellation that a signal caused.
+---
+--- ```lua
+--- local ok, err = pcall(error, "an ordinary error")
+--- print(xio.is_interrupted(err))            --> false
+--- ```
 ---@class xio.Interrupted
 ---@field signal string "INT" or "TERM"
 
@@ -56,6 +71,18 @@ interrupted_type.__concat = concat
 
 --- Several errors at once. `#err` is their number, `err.errors` the list; each may be an
 --- xio.ErrorGroup again.
+---
+--- ```lua
+--- local ok, err = xio.isolate({ errors = "group" }, function()
+---   xio.gather(function() error("first", 0) end, function() error("second", 0) end)
+--- end)
+--- print(#err:leaves(), err:find(function(e) return e == "second" end)) --> 2  second
+--- local matching, rest = err:split(function(e) return e == "first" end)
+--- print(#matching, rest:leaves()[1])        --> 1  second
+--- for e in xio.each_error(err) do print(e) end --> first
+---                                           --> second
+--- print(#xio.ErrorGroup { "one", "two" })   --> 2
+--- ```
 ---@class xio.ErrorGroup
 ---@field errors any[] the errors, the first one first
 local methods = {}
@@ -64,7 +91,7 @@ local function is_group(value)
   return type(value) == "table" and getmetatable(value) == group_type
 end
 
---- The errors that are no groups, in order, at any depth.
+--- The errors that are no groups, in order, at any depth. Never waits or fails.
 ---@return any[] leaves
 function methods:leaves()
   local found = {}
@@ -83,7 +110,8 @@ local function check_predicate(pred, name)
   end
 end
 
---- The first leaf of which `pred(leaf)` is true, or nil.
+--- The first leaf of which `pred(leaf)` is true, or nil. Errors of `pred` pass through. Never
+--- waits, unless `pred` does.
 ---@param pred fun(err: any): any
 ---@return any leaf
 function methods:find(pred)
@@ -98,8 +126,9 @@ local function new_group(errors)
   return setmetatable({ errors = errors }, group_type)
 end
 
---- Splits into those leaves of which `pred(leaf)` is true and the others, both with the
---- structure of this group; nil for a side without any.
+--- Splits into those leaves of which `pred(leaf)` is true and the others, both with the structure
+--- of this group; nil for a side without any. Errors of `pred` pass through. Never waits, unless
+--- `pred` does.
 ---@param pred fun(err: any): any
 ---@return xio.ErrorGroup? matching
 ---@return xio.ErrorGroup? rest
@@ -211,9 +240,14 @@ function group_type.__tostring(group)
   return describe(group, {})
 end
 
---- The report on an error: the error, the traceback of the task that raised it without
---- frames of xio, where that task and each one above it was spawned, and the errors that
---- were suppressed on the way. It tells of the latest raise of that value.
+--- The report on an error: the error, the traceback of the task that raised it without frames of
+--- xio, where that task and each one above it was spawned, and the errors that were suppressed on
+--- the way. It tells of the latest raise of that value. Never waits or fails.
+---
+--- ```lua
+--- local ok, err = pcall(error, "no such user", 0)
+--- print((xio.traceback(err):match("[^\n]*"))) --> no such user
+--- ```
 ---@param err any
 ---@return string report
 function module.traceback(err)
@@ -221,6 +255,15 @@ function module.traceback(err)
 end
 
 --- The errors that were met while `err` unwound, in order; an empty list when there are none.
+--- Never waits or fails.
+---
+--- ```lua
+--- local ok, err = pcall(function()
+---   local _ <close> = xio.defer(error, "cleanup failed", 0)
+---   error("the cause", 0)
+--- end)
+--- print(err, xio.suppressed(err)[1])        --> the cause  cleanup failed
+--- ```
 ---@param err any
 ---@return any[] errors
 function module.suppressed(err)
@@ -230,7 +273,7 @@ function module.suppressed(err)
   return list
 end
 
---- Iterates over the leaves of an xio.ErrorGroup, or over the one error.
+--- Iterates over the leaves of an xio.ErrorGroup, or over the one error. Never waits or fails.
 ---@param err any
 ---@return fun(): any
 function module.each_error(err)
@@ -242,8 +285,8 @@ function module.each_error(err)
   end
 end
 
---- Makes a group of errors: `xio.ErrorGroup{e1, e2}`. Its class, for comparisons of
---- metatables, is `xio.ErrorGroup.type`.
+--- Makes a group of errors: `xio.ErrorGroup{e1, e2}`. Its class, for comparisons of metatables,
+--- is `xio.ErrorGroup.type`. Never waits.
 ---@param errors any[] at least one
 ---@return xio.ErrorGroup
 module.ErrorGroup = setmetatable({ type = group_type }, {

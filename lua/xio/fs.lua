@@ -14,6 +14,30 @@ local argument = require "xio.argument"
 
 local path_functions = core.fs
 
+--- ```lua
+--- local dir = assert(xio.fs.mkdtemp())
+--- local path = dir .. "/notes.txt"
+--- assert(xio.fs.writefile(path, "first\n", { atomic = true }))
+--- print(xio.fs.readfile(path))              --> first
+---                                           -->
+--- print(xio.fs.stat(path).size, xio.fs.access(path, "r")) --> 6  true
+--- assert(xio.fs.copy(path, dir .. "/copy.txt"))
+--- assert(xio.fs.rename(path, dir .. "/renamed.txt"))
+--- print(table.concat(xio.fs.readdir(dir), " ")) --> copy.txt renamed.txt
+--- assert(xio.fs.mkdir(dir .. "/a/b", { parents = true }))
+--- assert(xio.fs.rmdir(dir .. "/a/b"))
+--- assert(xio.fs.symlink("copy.txt", dir .. "/link"))
+--- print(xio.fs.readlink(dir .. "/link"), xio.fs.lstat(dir .. "/link").type) --> copy.txt  link
+--- print(xio.fs.realpath(dir .. "/link") == xio.fs.realpath(dir) .. "/copy.txt") --> true
+--- assert(xio.fs.chmod(dir .. "/copy.txt", tonumber("600", 8)))
+--- assert(xio.fs.utime(dir .. "/copy.txt", 0, 0))
+--- assert(xio.fs.unlink(dir .. "/copy.txt"))
+--- local count = 0
+--- for _, stat in xio.fs.walk(dir) do count = count + (stat and 1 or 0) end
+--- print(count)                              --> 4
+--- assert(xio.fs.rmtree(dir))
+--- print(select(3, xio.fs.stat(dir)))        --> ENOENT
+--- ```
 ---@class xio.fs
 local fs = {}
 

@@ -197,6 +197,16 @@ end
 
 --- What xio.mailbox gives. It can be called for the next item, and so iterated over. Closed by
 --- `<close>` too.
+---
+--- ```lua
+--- local mailbox <close> = xio.mailbox { key = function(item) return item end }
+--- for _, n in ipairs { 2, 9, 5, 7, 1 } do mailbox:submit(n) end
+--- print(mailbox:recv(), mailbox:try_recv()) --> 9  7
+--- mailbox.floor = 2                         -- holds back 2 and 1
+--- print(mailbox:recv(), mailbox:stats().held) --> 5  2
+--- print(table.concat(mailbox:drain(), " "))  --> 2 1
+--- print(mailbox:fail("no more"), mailbox:close(), mailbox:submit(3)) --> true  false  nil  closed
+--- ```
 ---@class xio.Mailbox
 ---@field floor number? items whose key is at or below it are held back; may be set
 ---@field closed boolean whether nothing can be submitted any more
@@ -292,7 +302,8 @@ function methods:recv()
   return await_item(box)
 end
 
---- Takes the next item if there is one; never waits, and may be called anywhere.
+--- Takes the next item if there is one; never waits, and may be called anywhere. Raises what
+--- `gate` raises.
 ---@return any item
 ---@return "empty"|"closed"|nil why
 function methods:try_recv()
@@ -307,7 +318,7 @@ function methods:try_recv()
 end
 
 --- Takes all items that are here, those that the floor holds back too, in their order. Never
---- waits, and may be called anywhere.
+--- waits, and may be called anywhere. Raises for a negative count.
 ---@param n? integer at most so many
 ---@return any[] items
 function methods:drain(n)
@@ -337,15 +348,15 @@ local function close(inbox, failed, err)
 end
 
 --- Nothing can be submitted any more. What was submitted is received, also what the floor held
---- back; then `recv` gives nil, "closed". Never waits; from any thread.
+--- back; then `recv` gives nil, "closed". Never waits; from any thread. It cannot fail.
 ---@return boolean first whether it was open
 function methods:close()
   return close(inbox_of(self, "mailbox:close"), false, nil)
 end
 
---- The same with an error, which `recv` raises once it has given what was submitted before.
---- nil becomes an error that says so. From another thread a copy of the error is raised, with
---- its trace.
+--- The same with an error, which `recv` raises once it has given what was submitted before. nil
+--- becomes an error that says so. From another thread a copy of the error is raised, with its
+--- trace. Never waits.
 ---@param err any
 ---@return boolean first whether it was open
 function methods:fail(err)
@@ -358,7 +369,8 @@ end
 
 --- `{waiting =, buffered =, held =, sent =, received =}`: tasks that wait for an item; items that
 --- are here, and how many of them the floor holds back; those submitted so far, and those
---- received. What the gate has consumed was neither received nor is it here. At home only.
+--- received. What the gate has consumed was neither received nor is it here. At home only. Never
+--- waits or fails.
 ---@return table
 function methods:stats()
   local box = box_of(self, "mailbox:stats")
@@ -456,7 +468,7 @@ local OPTIONS = { key = true, floor = true, gate = true }
 --- sent to other threads, which submit copies, close it and fail it. When that thread has
 --- ended, or has no handle any more, it is closed.
 ---
---- May be made and used outside of a run. Not a checkpoint.
+--- May be made and used outside of a run. Not a checkpoint. Raises for wrong options.
 ---@param options? {key?: (fun(item: any): number), floor?: number, gate?: fun(item: any): any}
 ---@return xio.Mailbox
 function module.mailbox(options)

@@ -60,6 +60,14 @@ end
 --- raised as an xio.ErrorGroup. Under a limit no item is begun any more once one has failed
 --- or was cut short. A checkpoint. Cancelled, it cancels what runs and raises when all have
 --- ended.
+---
+--- ```lua
+--- local lengths = xio.map({ "one", "three" }, function(word)
+---   xio.sleep(1)
+---   return #word
+--- end, { limit = 10 })
+--- print(lengths[1], lengths[2], lengths.n)  --> 3  5  2
+--- ```
 ---@param list any[]
 ---@param f fun(item: any): any
 ---@param options? {limit?: integer} how many run at once; by default all
@@ -133,6 +141,13 @@ end
 --- Errors: the first one, of `f` or of the iterator, ends the iteration, cancels what runs and
 --- is raised when all have ended; several are raised as an xio.ErrorGroup. A checkpoint.
 --- Cancelled, it takes no further item, cancels what runs, and raises when all have ended.
+---
+--- ```lua
+--- local sum = 0
+--- local function add(_, value) sum = sum + value end
+--- xio.each(table.pack(ipairs { 1, 2, 3 }), add, { limit = 2 })
+--- print(sum)                                --> 6
+--- ```
 ---@param iterator function|table
 ---@param f fun(...: any)
 ---@param options? {limit?: integer} how many run at once; by default any number
@@ -251,6 +266,15 @@ local closer = {
 --- Errors: the first error cancels the other functions; the loop gets what was completed
 --- before, and then raises it; several are raised as an xio.ErrorGroup. Each step is a
 --- checkpoint; cancelled, the step raises, and so the loop ends.
+---
+--- ```lua
+--- local calls = {
+---   function() xio.sleep(2); return "slow" end,
+---   function() xio.sleep(1); return "fast" end,
+--- }
+--- for index, result in xio.as_completed(calls) do print(index, result) end --> 2  fast
+---                                           --> 1  slow
+--- ```
 ---@param list function[]
 ---@return function iterator gives the index and the results of one function
 ---@return nil

@@ -63,6 +63,17 @@ end
 -- -- common -----------------------------------------------------------------------------
 
 --- An end of a pair of streams in memory. Closed by `<close>` too.
+---
+--- ```lua
+--- local a, b = xio.testing.pair()
+--- a:write("line\n", "key=value;")
+--- a:flush()
+--- print(b:read("l"), b:read_until("="), b:recv(2)) --> line  key  va
+--- print(b:read_exactly(3), a:try_write("tail"), a:fileno()) --> lue  4  nil
+--- a:shutdown()
+--- for rest in b:lines() do print(rest) end --> ;tail
+--- print(a:stats().written, a:close(), a:close()) --> 19  true  false
+--- ```
 ---@class xio.MemoryStream
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local methods = { closed = false }
@@ -165,11 +176,11 @@ end
 --- Plain nil at the end of the stream; where that comes early nil, an xio.Error, "EOF" and
 --- how many bytes there are, which stay readable; also "ECLOSED". A checkpoint; a cancelled
 --- one has lost nothing.
----@param count integer
+---@param count integer bytes
 ---@return string? data
 ---@return xio.Error?
 ---@return string? code
----@return integer? part
+---@return integer? part bytes
 function methods:read_exactly(count)
   if math.type(count) ~= "integer" or count < 0 then
     argument.misuse(("bad argument #1 to 'stream:read_exactly' (integer of at least 0 expected, "
@@ -203,7 +214,7 @@ end
 ---@return string? data
 ---@return xio.Error?
 ---@return string? code
----@return integer? part
+---@return integer? part bytes
 function methods:read_until(delimiter, max)
   if type(delimiter) ~= "string" or delimiter == "" then
     argument.fail(1, "stream:read_until", "string that is not empty", delimiter)
@@ -334,8 +345,9 @@ function methods:read(...)
   return read_formats(state, formats)
 end
 
---- Iterates over lines, or what the formats give, to the end of the stream. A step is as a
---- call of `read`, but raises what that returns as an error.
+--- Iterates over lines, or what the formats give, to the end of the stream. A step is as a call
+--- of `read`, but raises what that returns as an error. Each step is a checkpoint; a cancelled
+--- one has lost nothing.
 ---@param ... string|integer formats
 ---@return fun(): any
 function methods:lines(...)
@@ -400,7 +412,7 @@ end
 ---@return xio.MemoryStream?
 ---@return xio.Error?
 ---@return string? code
----@return integer? part
+---@return integer? part bytes
 function methods:write(...)
   local data = concatenate(...)
   local state <const>, _release <close> = begin(self, "writing", "write")
@@ -410,7 +422,7 @@ function methods:write(...)
 end
 
 --- Writes what there is room for, without waiting: how many bytes; or nil, an xio.Error and a
---- code, "EAGAIN" where there is no room.
+--- code, "EAGAIN" where there is no room. Never waits.
 ---@param data string
 ---@return integer? count
 ---@return xio.Error?
@@ -429,7 +441,7 @@ function methods:try_write(data)
   return count
 end
 
---- Does nothing: what was written is with the other end.
+--- Does nothing: what was written is with the other end. Never waits.
 ---@return xio.MemoryStream? self
 ---@return xio.Error?
 ---@return string? code "ECLOSED"
@@ -442,7 +454,7 @@ end
 
 --- Ends the writing: the other end reads what was written, and then the end of the stream.
 --- Reading goes on. Returns true; nil, an xio.Error and "ECLOSED" where it is closed. A
---- checkpoint.
+--- checkpoint. Cancelled, it raises, and nothing has changed.
 ---@return boolean?
 ---@return xio.Error?
 ---@return string? code
@@ -464,9 +476,9 @@ local function close(state)
   return true
 end
 
---- Closes this end, and wakes who waits on it with the code "ECLOSED". The other end reads
---- what was written, then the end of the stream; it can write no more. Returns whether this
---- was the first time. Never waits.
+--- Closes this end, and wakes who waits on it with the code "ECLOSED". The other end reads what
+--- was written, then the end of the stream; it can write no more. Returns whether this was the
+--- first time. Never waits. It cannot fail.
 ---@return boolean first
 function methods:close()
   local first = close(state_of(self, "close"))
@@ -474,13 +486,13 @@ function methods:close()
   return first
 end
 
---- There is no descriptor: nil.
+--- There is no descriptor: nil. Never waits or fails.
 function methods.fileno()
   return nil
 end
 
 --- How many bytes were read and written, how many came that nobody has read yet, and how many
---- tasks wait.
+--- tasks wait. Never waits or fails.
 ---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function methods:stats()
   local state = state_of(self, "stats")

@@ -143,6 +143,11 @@ local RESOLVE <const> = { port = true, family = true, timeout = true, type = tru
 --- "EAI_NONAME" (no such host or service), "EAI_AGAIN" (no answer), "ETIMEDOUT" and others of
 --- the resolver. A checkpoint; cancelled, it gives up at once. The thread that is at it
 --- cannot be stopped: what it finds is thrown away, and the end of the run waits for it.
+---
+--- ```lua
+--- local addresses = assert(xio.net.resolve("127.0.0.1", { port = 80 }))
+--- print(addresses[1].host, addresses[1].port, addresses[1].family) --> 127.0.0.1  80  inet
+--- ```
 ---@param host string
 ---@param options? xio.ResolveOptions
 ---@return xio.Address[]? addresses
@@ -220,6 +225,17 @@ end
 --- Errors: `err.attempts` lists the error of each attempt; `err.code` is that of the first,
 --- "ETIMEDOUT" after `timeout`, or the resolver's ("EAI_NONAME"), with no attempts. A
 --- checkpoint; cancelled, no connection stays open.
+---
+--- ```lua
+--- local listener <close> = assert(xio.net.listen("127.0.0.1", 0))
+--- local host, port = listener:name()
+--- xio.spawn(function()
+---   local connection <close> = assert(listener:accept())
+---   connection:write("welcome\n")
+--- end)
+--- local stream <close> = assert(xio.net.connect(host, port, { timeout = 5 }))
+--- print(stream:read())                      --> welcome
+--- ```
 ---@param host string
 ---@param port integer|string number, or the name of a service
 ---@param options? xio.ConnectOptions
@@ -250,6 +266,13 @@ local CONNECT_UNIX <const> = { timeout = true }
 ---
 --- Errors: code "ENOENT", "ECONNREFUSED", "ETIMEDOUT" and others. A checkpoint; cancelled, no
 --- connection stays open.
+---
+--- ```lua
+--- local path = os.tmpname() .. ".sock"
+--- local listener <close> = assert(xio.net.listen_unix(path))
+--- local stream <close> = assert(xio.net.connect_unix(path, { timeout = 5 }))
+--- print(stream:peername() == path)          --> true
+--- ```
 ---@param path string
 ---@param options? {timeout: number?} in seconds
 ---@return xio.Stream? stream
@@ -272,6 +295,14 @@ end
 --- Two streams that are connected to each other (an unnamed pair of unix sockets).
 ---
 --- Errors: code "EMFILE" and the like. Never waits.
+---
+--- ```lua
+--- local a, b = assert(xio.net.pair())
+--- a:write("hello\n")
+--- print(b:read())                           --> hello
+--- a:close()
+--- b:close()
+--- ```
 ---@return xio.Stream? first
 ---@return xio.Stream|xio.Error second
 ---@return string? code

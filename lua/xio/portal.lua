@@ -32,7 +32,8 @@ core.hook("portal_post", function(request)
   call(request)
 end)
 
---- Makes a portal into the run of the caller: for functions from other threads.
+--- Makes a portal into the run of the caller: for functions from other threads. Never waits.
+--- Raises outside of a run.
 ---@return xio.Portal
 module.portal = core.portal
 

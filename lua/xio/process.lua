@@ -171,6 +171,14 @@ end
 
 --- A child process. Closed by `<close>`, too; collected without that it is killed, with a
 --- warning.
+---
+--- ```lua
+--- local process <close> = assert(xio.process.spawn { "cat", stdin = "pipe" })
+--- process.stdin:write("through a pipe\n")
+--- process.stdin:close()
+--- print(process.stdout:read())              --> through a pipe
+--- print(process:wait(5).code, process:kill() == nil, process:close()) --> 0  true  true
+--- ```
 ---@class xio.Process
 ---@field pid integer
 ---@field closed boolean by `close` or `<close>`
@@ -208,7 +216,7 @@ local function launch(name, opts, args, fds)
   }, Process)
 end
 
---- Starts a program. Raises where an option is none, or has a wrong type.
+--- Starts a program. Raises where an option is none, or has a wrong type. Never waits.
 ---@param opts xio.process.Options
 ---@return xio.Process? process
 ---@return xio.Error? err where it cannot be started; `err.path` is the program or the `cwd`
@@ -285,9 +293,9 @@ local function finish(self)
 end
 
 --- Ends the process and its group, if anything of it lives, and waits until it has gone; then
---- closes its streams. SIGTERM first, SIGKILL when the grace is over. Waits also where the
---- task is cancelled, with cancellation hidden; when shields are lifted, and where no task
---- runs, SIGKILL is sent at once.
+--- closes its streams. SIGTERM first, SIGKILL when the grace is over. Waits also where the task
+--- is cancelled, with cancellation hidden; when shields are lifted, and where no task runs,
+--- SIGKILL is sent at once. Raises what `on_cancel` raises. Not a checkpoint.
 ---@return boolean first false: it was closed already
 function Process:close()
   local handle = check_self(self, "close")
@@ -436,6 +444,14 @@ end
 --- A checkpoint. Cancelled, or when the timeout is over, or where anything goes wrong, the
 --- process and its group are ended as by `process:close`, before this returns or raises.
 --- Raises where an option is none, or has a wrong type, and where two contradict each other.
+---
+--- ```lua
+--- local echo = { "echo", "hello", capture = true, check = true, timeout = 9 }
+--- local result = assert(xio.process.run(echo))
+--- print(result.code, result.stdout)         --> 0  hello
+---                                           -->
+--- print(select(3, xio.process.run { "false", check = true })) --> EXIT
+--- ```
 ---@param opts xio.process.Options|string options, or just the program
 ---@return {code?: integer, signal?: string, stdout?: string, stderr?: string}? result
 ---@return xio.Error? err where it cannot be started, does not end in time, or (`check`) ends

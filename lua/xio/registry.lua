@@ -32,9 +32,9 @@ core.hook("request", function(registry, key, send, timeout)
   return nil, failure.make("ETIMEDOUT", "request: timed out", "request"), "ETIMEDOUT"
 end)
 
---- Makes a registry: pending requests by key. It may be used by any thread, made and used
---- outside of a run, and sent to other threads. Closed by `<close>`, and when no thread has a
---- handle of it any more. Not a checkpoint.
+--- Makes a registry: pending requests by key. It may be used by any thread, made and used outside
+--- of a run, and sent to other threads. Closed by `<close>`, and when no thread has a handle of
+--- it any more. Not a checkpoint. It cannot fail.
 ---@return xio.Registry
 module.registry = core.registry
 

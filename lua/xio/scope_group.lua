@@ -17,6 +17,7 @@ core.hook("scope_group_run", function(group, f, ...)
 end)
 
 --- Makes a group of scopes. It may be used by tasks of several runs, and of several threads.
+--- Never waits or fails.
 ---@return xio.ScopeGroup
 function module.scope_group() return core.scope_group() end
 

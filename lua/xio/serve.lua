@@ -160,6 +160,18 @@ end
 --- accepting and cancels the handlers: at once, or where `grace` is given after that many
 --- seconds, through which a shield keeps the handlers; it returns or raises when all have
 --- ended. The listener stays the caller's.
+---
+--- ```lua
+--- local listener = assert(xio.net.listen("127.0.0.1", 0))
+--- xio.spawn(xio.net.serve, listener, function(connection)
+---   for line in connection:lines() do connection:write(line:upper(), "\n") end
+--- end, { limit = 100 })
+--- local client <close> = assert(xio.net.connect(listener:name()))
+--- client:write("hello\n")
+--- print(client:read())                      --> HELLO
+--- client:shutdown()
+--- listener:close()                          -- serve ends when its handlers have
+--- ```
 ---@param listener xio.Listener
 ---@param handler fun(connection: xio.Stream)
 ---@param options? xio.ServeOptions

@@ -205,6 +205,19 @@ end
 
 --- What xio.service gives. It can be sent to other threads, which then may use all but `start`
 --- and `join`; the function of the service gets it as its first argument.
+---
+--- ```lua
+--- local service = xio.service { name = "adder", run = function(self, start)
+---   sum = start                             -- a global of that thread
+---   self:started("ready")
+---   require("xio").sleep_forever()
+--- end, args = { 10 } }
+--- print(service:start():wait_started())     --> ready
+--- service:call_soon(function(n) sum = sum + n end, 5)
+--- print(service:call_sync(function() return sum end)) --> 15
+--- print(service:submit(function() return sum * 2 end):await()) --> 30
+--- print(service:stop("enough"), service:join()) --> true  true
+--- ```
 ---@class xio.Service
 ---@field name string
 ---@field close_scope xio.CloseScope closing it asks the service to stop; it closes when the
@@ -345,6 +358,7 @@ end
 
 --- Has `f(...)` called in a task of the service's loop, in order of calling. Does not wait for
 --- it; its error ends the service. Raises where the service has ended, and what cannot be copied.
+--- Never waits.
 ---@param f function
 ---@param ... any
 function methods:call_soon(f, ...)
@@ -362,7 +376,7 @@ function methods:call_sync(f, ...)
 end
 
 --- Has `f(...)` called in a task of the service's loop; its results or its error come with the
---- reply, whose `cancel` cancels it. Raises where the service has ended.
+--- reply, whose `cancel` cancels it. Raises where the service has ended. Never waits.
 ---@param f function
 ---@param ... any
 ---@return xio.Reply
@@ -370,8 +384,9 @@ function methods:submit(f, ...)
   return portal_of(self, "service:submit"):spawn(f, ...)
 end
 
---- Asks the service to end: its tasks are cancelled with that reason, also in the middle of a
---- Lua loop, and its close scope is closed. Does not wait for the end. From any thread.
+--- Asks the service to end: its tasks are cancelled with that reason, also in the middle of a Lua
+--- loop, and its close scope is closed. Does not wait for the end. From any thread. Never waits.
+--- It cannot fail.
 ---@param reason? any
 ---@return boolean first whether nobody had asked before
 function methods:stop(reason)

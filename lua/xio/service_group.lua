@@ -9,6 +9,20 @@ local module = {}
 
 --- What xio.service_group gives. It has the methods of a service, and can be a member of another
 --- group.
+---
+--- ```lua
+--- local function serve(self)
+---   self:started()
+---   require("xio").sleep_forever()
+--- end
+--- local group = xio.service_group(xio.service { run = serve }, xio.service { run = serve })
+--- group:start()
+--- print((group:wait_started()))             --> true
+--- group:call_soon(function() end)
+--- print(#group:call_sync(function() return "here" end)) --> 2
+--- print(#group:submit(function() end))      --> 2
+--- print(group:stop(), (group:join()))       --> true  true
+--- ```
 ---@class xio.ServiceGroup
 ---@field name string
 local methods = {}
@@ -45,7 +59,7 @@ end
 --- ready, or this is cancelled, those that were started are stopped in reverse order; then the
 --- error is raised, with those of the others kept beside it.
 ---
---- A checkpoint.
+--- A checkpoint. Cancelled, it stops what it has started, and raises when that has ended.
 ---@return xio.ServiceGroup self
 function methods:start()
   local members, state = members_of(self, "service_group:start"), self[2]
@@ -94,7 +108,8 @@ local function each_within(list, method, timeout, errors)
   return true
 end
 
---- Waits until all are ready. Raises what one has failed of before. A checkpoint.
+--- Waits until all are ready. Raises what one has failed of before. A checkpoint. Cancelled, it
+--- raises, and the services go on.
 ---@param timeout? number seconds
 ---@return true? ready
 ---@return xio.Error? err
@@ -107,8 +122,8 @@ function methods:wait_started(timeout)
   return ready, err, code
 end
 
---- Asks the services to end, the one started last first, each when the one before has ended.
---- Does not wait for that; what does is a task of the run. Raises outside of a run.
+--- Asks the services to end, the one started last first, each when the one before has ended. Does
+--- not wait for that; what does is a task of the run. Raises outside of a run. Never waits.
 ---@param reason? any
 ---@return boolean first whether nobody had asked before
 function methods:stop(reason)
@@ -137,7 +152,8 @@ function methods:join(timeout)
   return ended, err, code
 end
 
---- Has `f(...)` called in the loop of each service.
+--- Has `f(...)` called in the loop of each service. Never waits. Raises where one of them has
+--- ended.
 ---@param f function
 ---@param ... any
 function methods:call_soon(f, ...)
@@ -147,7 +163,7 @@ function methods:call_soon(f, ...)
 end
 
 --- Calls `f(...)` in the loop of each service at once, and waits for all. Raises the first error.
---- A checkpoint.
+--- A checkpoint. Cancelled, it cancels the calls, waits for their end and raises.
 ---@param f function
 ---@param ... any
 ---@return any[] results the first of each, in order
@@ -162,7 +178,7 @@ function methods:call_sync(f, ...)
   return gather(calls)
 end
 
---- Has `f(...)` called in the loop of each service.
+--- Has `f(...)` called in the loop of each service. Never waits. It cannot fail.
 ---@param f function
 ---@param ... any
 ---@return xio.Reply[] replies in order
@@ -180,8 +196,8 @@ group_type.__tostring = function(self)
 end
 
 --- Makes a group of services: one after the other is started, when the one before is ready, and
---- they are stopped in reverse order. What it starts belongs to the run in which it is started, as
---- every service does.
+--- they are stopped in reverse order. What it starts belongs to the run in which it is started,
+--- as every service does. Never waits. Raises for what is no service.
 ---@param ... xio.Service|xio.ServiceGroup
 ---@return xio.ServiceGroup
 function module.service_group(...)

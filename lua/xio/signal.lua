@@ -27,6 +27,14 @@ local signal = {}
 --- Each step of the loop is a checkpoint. Raises outside of a run, for no name, a name given
 --- twice, and a signal that is unknown or cannot be listened for; where the system refuses:
 --- nil, err, code.
+---
+--- ```lua
+--- os.execute("(sleep 0.1; kill -HUP $PPID) &")
+--- for name in xio.signal.listen("HUP", "USR2") do
+---   print("reloads after " .. name)         --> reloads after HUP
+---   break
+--- end
+--- ```
 ---@param ... string
 ---@return xio.SignalListener listener which can be called for the next name, and nil, nil and
 ---  the listener again for a loop
@@ -36,6 +44,10 @@ end
 
 --- Waits for one of some signals, which are listened for only meanwhile. A checkpoint;
 --- cancelled, it has taken no signal. Raises as `listen` does.
+---
+--- ```lua
+--- print((xio.move_on_after(0.05, xio.signal.wait, "HUP"))) --> false
+--- ```
 ---@param ... string
 ---@return string? name of the one that came
 ---@return xio.Error? err where the system refuses to let it listen; then the code

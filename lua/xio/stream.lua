@@ -8,6 +8,16 @@ local module = {}
 
 --- A stream that reads from `reader` and writes to `writer`, and owns both. Reading is as of the
 --- reader. Closed by `<close>` too.
+---
+--- ```lua
+--- local near, far = xio.testing.pair()
+--- local both <close> = xio.stream.staple(near, near)   -- e.g. a process's stdout and stdin
+--- both:write("out")
+--- both:flush()
+--- print(far:recv(), both:try_write("!"), both:stats().written) --> out  1  4
+--- both:shutdown()
+--- print(both:close())                       --> true
+--- ```
 ---@class xio.StapledStream: xio.Reader
 ---@field reader any
 ---@field writer any
@@ -21,7 +31,8 @@ for _, name in ipairs { "recv", "read", "read_exactly", "read_until", "lines" } 
   end
 end
 
---- As the writer's, but for what it returns: this stream. A checkpoint.
+--- As the writer's, but for what it returns: this stream. A checkpoint. Cancelled: as the
+--- writer's.
 ---@param ... string|number
 ---@return xio.StapledStream? self
 ---@return xio.Error? err
@@ -42,7 +53,7 @@ function methods:try_write(data)
   return self.writer:try_write(data)
 end
 
---- As the writer's, but for what it returns: this stream.
+--- As the writer's, but for what it returns: this stream. Never waits.
 ---@return xio.StapledStream? self
 ---@return xio.Error? err
 ---@return string? code
@@ -52,7 +63,7 @@ function methods:flush()
   return nil, err, code
 end
 
---- Ends the writing; reading goes on. A checkpoint.
+--- Ends the writing; reading goes on. A checkpoint. Cancelled: as the writer's.
 ---@return true? done
 ---@return xio.Error? err
 ---@return string? code
@@ -70,15 +81,15 @@ local function close_both(self, in_flight)
   failure.join(in_flight, first)
 end
 
---- Closes both streams, also where closing one raises: of two errors the second is kept
---- beside the first. Returns whether any was open.
+--- Closes both streams, also where closing one raises: of two errors the second is kept beside
+--- the first. Returns whether any was open. Not a checkpoint.
 ---@return boolean first
 function methods:close()
   return close_both(self, nil)
 end
 
 --- How many bytes were read and written, how many came that nobody has read yet, and how many
---- tasks wait.
+--- tasks wait. Never waits or fails.
 ---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function methods:stats()
   local reader, writer = self.reader:stats(), self.writer:stats()
@@ -99,7 +110,8 @@ local stapled_type = {
 
 --- Makes one stream of two: it reads from `reader`, writes to `writer`, and closes both.
 ---
---- It has the methods of all streams but those about descriptors and addresses.
+--- It has the methods of all streams but those about descriptors and addresses. Never waits.
+--- Raises for what is no stream.
 ---@param reader any a stream to read from
 ---@param writer any a stream to write to
 ---@return xio.StapledStream

@@ -11,6 +11,13 @@ local testing = {}
 ---
 --- On the virtual clock it returns before time jumps. A checkpoint; cancelled, it raises and
 --- nothing has changed.
+---
+--- ```lua
+--- local log = {}
+--- xio.spawn(function() log[1] = "began"; xio.sleep(10) end)
+--- xio.testing.settle()                      -- until all others wait
+--- print(log[1], xio.now())                  --> began  0.0
+--- ```
 ---@param cushion? number seconds, 0 by default
 function testing.settle(cushion)
   core.settle(cushion)
@@ -21,7 +28,16 @@ end
 ---
 --- Raises on a real clock, and for a negative number, since time never goes back. A
 --- checkpoint; cancelled, it raises, and time has moved as far as it came.
----@param seconds number
+---
+--- ```lua
+--- local fired = false
+--- xio.spawn(function() xio.sleep(10); fired = true end)
+--- xio.testing.advance(9.5)
+--- print(fired, xio.now())                   --> false  9.5
+--- xio.testing.advance(0.5)
+--- print(fired)                              --> true
+--- ```
+---@param seconds number seconds, at least 0
 function testing.advance(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
     argument.misuse(("bad argument #1 to 'xio.testing.advance' (seconds of at least 0 expected, "
@@ -67,6 +83,11 @@ end
 --- Half a checkpoint is none: a function that checks cancellation and never suspends
 --- (xio.check), or one that suspends only under a shield. Both together make one. Errors of
 --- `f` pass through.
+---
+--- ```lua
+--- xio.testing.assert_checkpoints(xio.sleep, 0)
+--- print(pcall(xio.testing.assert_checkpoints, function() end) == false) --> true
+--- ```
 ---@param f function
 ---@param ... any arguments for `f`
 ---@return any ... what `f` returns
@@ -87,6 +108,11 @@ end
 
 --- Calls `f(...)` and raises if the task met a checkpoint in it, also one at which it need
 --- not wait, or one under a shield. Errors of `f` pass through.
+---
+--- ```lua
+--- local tx = xio.channel(1)
+--- print(xio.testing.assert_no_checkpoints(tx.try_send, tx, 1)) --> true
+--- ```
 ---@param f function
 ---@param ... any arguments for `f`
 ---@return any ... what `f` returns
@@ -184,6 +210,12 @@ local sequencer_type = { __name = "xio.Sequencer", __metatable = false, __call =
 --- its results. Points count from 0; each is used once, which a second use raises. Such a
 --- call is a checkpoint. Cancelled while it waits, it raises, and the sequence is broken: all
 --- others that wait, and all later uses, raise that.
+---
+--- ```lua
+--- local at = xio.testing.sequencer()
+--- xio.spawn(function() at(1, print, "second") end) --> first
+--- at(0, print, "first")                     --> second
+--- ```
 ---@return fun(point: integer, f?: function, ...: any): any
 function testing.sequencer()
   local sequencer = { points = {}, claimed = {}, broken = false }
@@ -238,9 +270,14 @@ end
 --- that is defined later. Called in a spec file it counts for that file; called in a helper
 --- (`busted --helper`), for all files.
 ---
---- Each body and each hook is the main task of a run of its own; where a task is running
---- already, as under the interpreter, a body without `options` just runs. `options` are those
---- of xio.run, such as `{ clock = "virtual" }`.
+--- Each body and each hook is the main task of a run of its own; where a task is running already,
+--- as under the interpreter, a body without `options` just runs. `options` are those of xio.run,
+--- such as `{ clock = "virtual" }`. Never waits. Raises where busted is not running.
+---
+--- ```lua
+--- -- in a spec file, under a plain Lua:
+--- if busted then xio.testing.busted { clock = "virtual" } end
+--- ```
 ---@param options? table
 function testing.busted(options)
   local busted = package.loaded.busted
@@ -261,7 +298,13 @@ end
 
 --- Makes two streams in memory that are connected to each other, with the methods of all streams.
 --- They may be made outside of a run. `options.capacity`: how many bytes one end may be ahead of
---- the other, in each direction; 65536 by default.
+--- the other, in each direction; 65536 by default. Never waits. Raises for wrong options.
+---
+--- ```lua
+--- local client, server = xio.testing.pair { capacity = 1024 }
+--- client:write("hello\n")
+--- print(server:read())                      --> hello
+--- ```
 ---@param options? {capacity?: integer}
 ---@return xio.MemoryStream
 ---@return xio.MemoryStream
@@ -271,9 +314,13 @@ end
 
 --- Checks that the streams that `make` gives do what every stream of xio does.
 ---
---- `make()` returns two streams that are connected to each other; it is called for each check, and
---- what it gives is closed. `only`, the name of a check, runs that alone. Raises what the first
---- failing check says. A checkpoint.
+--- `make()` returns two streams that are connected to each other; it is called for each check,
+--- and what it gives is closed. `only`, the name of a check, runs that alone. Raises what the
+--- first failing check says. A checkpoint. Cancelled, it raises, and closes what it has made.
+---
+--- ```lua
+--- print(#xio.testing.check_stream(xio.testing.pair) > 10) --> true
+--- ```
 ---@param make fun(): any, any
 ---@param only? string
 ---@return string[] names of the checks that were run

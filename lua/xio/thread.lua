@@ -95,8 +95,17 @@ end
 ---
 --- Errors: what cannot be copied is an error that names the path to it, and nothing has begun.
 --- An xio.Error says that no thread can be started ("EAGAIN").
+---
+--- ```lua
+--- local hash = xio.thread.run(function(text)
+---   local sum = 0
+---   for i = 1, #text do sum = (sum * 31 + text:byte(i)) % 1000003 end
+---   return sum
+--- end, "a long text")
+--- print(math.type(hash))                    --> integer
+--- ```
 ---@async
----@param options {on_cancel?: "interrupt"|"wait"|"abandon"} may be left out
+---@param options? {on_cancel?: "interrupt"|"wait"|"abandon"}
 ---@param f fun(...): ...
 ---@param ... any arguments for `f`
 ---@return any ... results of `f`
@@ -107,7 +116,14 @@ end
 
 --- Inside a function of `xio.thread.run`: raises `Cancelled` where the task that waits for it
 --- is cancelled, also where it was to be awaited with `on_cancel = "wait"`. Elsewhere, and where
---- it is not cancelled, what `xio.check` does. Waits for nothing.
+--- it is not cancelled, what `xio.check` does. Never waits.
+---
+--- ```lua
+--- print(xio.move_on_after(0.05, xio.thread.run, { on_cancel = "wait" }, function()
+---   local thread = require("xio").thread
+---   while true do thread.check() end        -- ends here when it is cancelled
+--- end) == false)                            --> true
+--- ```
 function thread.check()
   core.thread_heed()
   return core.check()
@@ -121,6 +137,14 @@ end
 --- A checkpoint. Cancelled before `f` has begun, it has no effect; later it is awaited. Where
 --- the waiting task is cancelled, so is `f` at its checkpoints, and what runs in the thread.
 --- Raises an xio.Error "ECLOSED" where nobody waits for the thread any more.
+---
+--- ```lua
+--- xio.thread.run(function()
+---   local thread = require("xio").thread
+---   for i = 1, 3 do thread.call(function(n) progress = n end, i) end
+--- end)
+--- print(progress)                           --> 3
+--- ```
 ---@async
 ---@param f fun(...): ...
 ---@param ... any arguments for `f`
@@ -132,6 +156,13 @@ end
 -- -- pools ------------------------------------------------------------------------------
 
 --- A limit of its own for functions in threads. It belongs to the run in which it was made.
+---
+--- ```lua
+--- local pool = xio.thread.pool(2)
+--- local squares = pool:map({ 1, 2, 3 }, function(x) return x * x end)
+--- print(squares[3], squares.n)              --> 9  3
+--- print(pool:run(function() return "from a thread" end)) --> from a thread
+--- ```
 ---@class xio.thread.Pool
 ---@field package _pool userdata
 ---@field size integer how many functions run at once
@@ -148,8 +179,9 @@ local function check_pool(pool, name)
 end
 
 --- Like `xio.thread.run`, with at most as many at once as the pool says; more wait in order.
+--- Raises as that does. A checkpoint; cancelled, as the options say.
 ---@async
----@param options {on_cancel?: "interrupt"|"wait"|"abandon"} may be left out
+---@param options? {on_cancel?: "interrupt"|"wait"|"abandon"}
 ---@param f fun(...): ...
 ---@param ... any
 ---@return any ... results of `f`
@@ -161,7 +193,8 @@ end
 
 --- Runs `f(item)` in threads of the pool for each item of `list`; gives a list of the first
 --- results in the order of the items, with their number as `n`. Errors and cancelling as with
---- `xio.map`: the first error cancels the others, and is raised when all have ended.
+--- `xio.map`: the first error cancels the others, and is raised when all have ended. A checkpoint;
+--- cancelled, it cancels what runs, and raises when that has ended.
 ---@async
 ---@param list any[]
 ---@param f fun(item: any): any
@@ -174,7 +207,8 @@ function Pool:map(list, f)
 end
 
 --- Makes a pool: at most `n` functions in threads at once. Its threads are those of the run,
---- made when they are needed, and kept for the next function. Only in a task.
+--- made when they are needed, and kept for the next function. Never waits. Raises outside of a
+--- task, and for another number.
 ---@param n? integer at least 1; by default as many as there are processors
 ---@return xio.thread.Pool
 function thread.pool(n)
@@ -186,8 +220,12 @@ function thread.pool(n)
   return setmetatable({ _pool = core.thread_pool(size), size = size }, Pool)
 end
 
---- How many processors the system gives this program.
----@return integer
+--- How many processors the system gives this program. Never waits or fails.
+---
+--- ```lua
+--- print(xio.thread.cpus() >= 1)             --> true
+--- ```
+---@return integer number of processors
 function thread.cpus()
   return core.cpus()
 end

@@ -56,10 +56,17 @@ end
 --- All live tasks, of the current run or of the runtime `rt`, at this moment.
 ---
 --- The table has `name` (of the run) and `count`; its list part holds the tasks of the root
---- group, and each task's list part the tasks whose groups it has opened. A task has `task`
---- (the handle), `name`, `status`, `waits` (what it does: "sleep", "await" …), `left`
---- (seconds until its own time limit), `where` (file:line), `spawned` (file:line), `daemon`
---- and `cancelled`. Raises outside of a run when no runtime is given.
+--- group, and each task's list part the tasks whose groups it has opened. A task has `task` (the
+--- handle), `name`, `status`, `waits` (what it does: "sleep", "await" …), `left` (seconds until
+--- its own time limit), `where` (file:line), `spawned` (file:line), `daemon` and `cancelled`.
+--- Raises outside of a run when no runtime is given. Never waits.
+---
+--- ```lua
+--- xio.spawn({ name = "nap" }, function() xio.sleep(5) end)
+--- xio.sleep(1)
+--- local nap = xio.tree()[2]
+--- print(nap.name, nap.status, nap.waits, nap.left) --> nap  waiting  sleep  4.0
+--- ```
 ---@param rt? table a runtime of xio.new
 ---@return table tree whose `tostring` is a drawing
 function module.tree(rt)

@@ -11,6 +11,13 @@ local module = {}
 
 local NIL = {} -- stands for nil as a value that was set
 
+--- ```lua
+--- local user = xio.var("nobody")
+--- user:set("Ada")
+--- user:with("Bob", function() print(user:get()) end) --> Bob
+--- xio.spawn(function() print(user:get()) end):wait() --> Ada
+--- print(user:get())                         --> Ada
+--- ```
 ---@class xio.Var
 local methods = {}
 
@@ -40,8 +47,8 @@ local function check_in_task(name)
   if not core.in_task() then argument.misuse(name .. ": not inside xio.run") end
 end
 
---- The value in the running task: what it, or the task that spawned it before that, has set;
---- or else the default. Outside of a run it is the default.
+--- The value in the running task: what it, or the task that spawned it before that, has set; or
+--- else the default. Outside of a run it is the default. Never waits or fails.
 ---@return any
 function methods:get()
   local default = check(self, "var:get")
@@ -51,8 +58,8 @@ function methods:get()
   return stored
 end
 
---- Sets the value for the running task, and for those that it spawns from now on. Others,
---- also those that it has spawned before, do not see it. Raises outside of a run.
+--- Sets the value for the running task, and for those that it spawns from now on. Others, also
+--- those that it has spawned before, do not see it. Raises outside of a run. Never waits.
 ---@param value any nil and false too
 function methods:set(value)
   check(self, "var:set")
@@ -91,6 +98,7 @@ local var_type = {
 }
 
 --- Makes a variable with a value of its own in each task, inherited from the spawner at spawn.
+--- Never waits or fails.
 ---@param default? any what `get` gives where nothing was set
 ---@return xio.Var
 function module.var(default)

@@ -4,11 +4,17 @@
 ---@class xio
 local xio = {}
 
---- Makes a barrier for `count` tasks. May be made outside of a run.
+--- Makes a barrier for `count` tasks. May be made outside of a run. Never waits. Raises for
+--- another count.
 ---@param count integer at least 1
 ---@return xio.Barrier
 function xio.barrier(count) end
 
+--- ```lua
+--- local barrier = xio.barrier(2)
+--- xio.spawn(function() xio.sleep(1); barrier:wait() end)
+--- print(barrier:wait(), barrier:stats().waiting) --> 0  0
+--- ```
 ---@class xio.Barrier
 ---@field total integer for how many tasks it is
 local Barrier = {}
@@ -18,6 +24,6 @@ local Barrier = {}
 ---@return integer place in the order of coming, from 0
 function Barrier:wait() end
 
---- How many tasks wait, and for how many it is.
+--- How many tasks wait, and for how many it is. Never waits or fails.
 ---@return {waiting: integer, total: integer}
 function Barrier:stats() end

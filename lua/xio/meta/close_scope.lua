@@ -4,12 +4,21 @@
 ---@class xio
 local xio = {}
 
---- Makes a close scope that is open. It may be made and used anywhere, in any thread.
+--- Makes a close scope that is open. It may be made and used anywhere, in any thread. Never waits
+--- or fails.
 ---@return xio.CloseScope
 function xio.close_scope() end
 
 --- A state that is closed once: with a reason, or failed, with an error. What closes it in one
 --- Lua state is that very value there, and a copy elsewhere. May be copied to other threads.
+---
+--- ```lua
+--- local closing = xio.close_scope()
+--- xio.spawn(function() xio.sleep(0.01); closing:close("maintenance") end)
+--- print(closing:wait(), closing.reason)     --> true  maintenance
+--- print(closing:fail("late"))               --> false
+--- print(pcall(closing.raise_if_closed, closing)) --> false  closed: maintenance
+--- ```
 ---@class xio.CloseScope
 ---@field closed boolean whether it is closed, or has failed
 ---@field failed boolean
@@ -24,7 +33,7 @@ local CloseScope = {}
 function CloseScope:close(reason) end
 
 --- Closes it with an error, and wakes all who wait. nil becomes an error that says so. Never
---- waits.
+--- waits. It cannot fail.
 ---@param err any
 ---@return boolean first whether it was open
 function CloseScope:fail(err) end
@@ -42,21 +51,31 @@ function CloseScope:wait(timeout) end
 function CloseScope:raise_if_closed() end
 
 --- Makes a tracker of work that counts none. It may be made and used anywhere, in any thread.
+--- Never waits or fails.
 ---@return xio.WorkTracker
 function xio.work_tracker() end
 
 --- A count of work that is going on. May be copied to other threads.
+---
+--- ```lua
+--- local work = xio.work_tracker()
+--- xio.spawn(function() work:track(xio.sleep, 0.01) end)
+--- print(work:add(), work.count)             --> 1  1
+--- work:done()
+--- xio.checkpoint()
+--- print(work:wait_idle(5), work.count)      --> true  0
+--- ```
 ---@class xio.WorkTracker
 ---@field count integer
 local WorkTracker = {}
 
---- Counts more work. Never waits.
+--- Counts more work. Never waits. Raises for a negative count.
 ---@param count? integer by default 1
 ---@return integer count of all
 function WorkTracker:add(count) end
 
---- Counts one less, and wakes who waits if that was the last. Raises where none was counted. Never
---- waits.
+--- Counts one less, and wakes who waits if that was the last. Raises where none was counted.
+--- Never waits.
 function WorkTracker:done() end
 
 --- Runs `f(...)`, counted, and returns its results. Raises its error. Not itself a checkpoint.

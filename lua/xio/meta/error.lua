@@ -5,15 +5,29 @@
 local xio = {}
 
 --- As pcall, but a cancellation is not caught, and an error nil has become one with a name. `f`
---- may wait. Not itself a checkpoint.
+--- may wait. Not itself a checkpoint. Raises only what cannot be called, and cancellations.
+---
+--- ```lua
+--- print(xio.pcall(error, "caught", 0))      --> false  caught
+--- local completed = xio.move_on_after(1, function()
+---   xio.pcall(xio.sleep, 60)                -- the cancellation passes through
+---   print("never comes here")
+--- end)
+--- print(completed)                          --> false
+--- ```
 ---@param f fun(...: any): any
 ---@param ... any
 ---@return boolean ok
 ---@return any ... results, or the error
 function xio.pcall(f, ...) end
 
---- As xpcall, but a cancellation is not caught, and `handler` is not called for it. `f` may
---- wait, `handler` may not. Not itself a checkpoint.
+--- As xpcall, but a cancellation is not caught, and `handler` is not called for it. `f` may wait,
+--- `handler` may not. Not itself a checkpoint. Raises only what cannot be called, and
+--- cancellations.
+---
+--- ```lua
+--- print(xio.xpcall(error, function(e) return "seen: " .. e end, "broken")) --> false  seen: broken
+--- ```
 ---@param f fun(...: any): any
 ---@param handler fun(err: any): any
 ---@param ... any
@@ -22,18 +36,27 @@ function xio.pcall(f, ...) end
 function xio.xpcall(f, handler, ...) end
 
 --- Whether `err` is a cancellation that still counts: code that catches errors hands these on.
---- One that was kept and raised again after its scope has ended is an ordinary error.
+--- One that was kept and raised again after its scope has ended is an ordinary error. Never waits
+--- or fails.
+---
+--- ```lua
+--- local completed = xio.move_on_after(1, function()
+---   local ok, err = pcall(xio.sleep, 60)
+---   if xio.is_cancelled(err) then error(err, 0) end   -- hand it on
+--- end)
+--- print(completed)                          --> false
+--- ```
 ---@param err any
 ---@return boolean
 function xio.is_cancelled(err) end
 
---- Whether `err` tells that time has run out: an xio.TimeoutError, or an xio.Error with the
---- code "ETIMEDOUT".
+--- Whether `err` tells that time has run out: an xio.TimeoutError, or an xio.Error with the code
+--- "ETIMEDOUT". Never waits.
 ---@param err any
 ---@return boolean
 function xio.is_timeout(err) end
 
---- Whether `err` is an xio.Interrupted, which xio.run raises after a signal.
+--- Whether `err` is an xio.Interrupted, which xio.run raises after a signal. Never waits.
 ---@param err any
 ---@return boolean
 function xio.is_interrupted(err) end

@@ -13,6 +13,14 @@ local xio = {}
 ---
 --- Errors: code "ECLOSED", "EBADF", "ECONNRESET" and others. A checkpoint; cancelled, it raises
 --- and has taken nothing.
+---
+--- ```lua
+--- local out, into = assert(xio.net.pair())
+--- print(xio.writeall(out, "hello") == out, xio.write(out, "!")) --> true  1
+--- print(xio.read(into, 100))                --> hello!
+--- local file <close> = assert(io.tmpfile())
+--- print(xio.writeall(file, "text") == file) --> true
+--- ```
 ---@param file file*|xio.Stream|xio.File|xio.fd|integer
 ---@param count? integer bytes, at least 1; 64 KiB by default, and 1 MiB at the most
 ---@return string? data nil at the end
@@ -56,6 +64,16 @@ function xio.fd(file) end
 
 --- A descriptor to be waited for; a case of xio.select. `close`, `<close>` and collecting leave
 --- the descriptor open.
+---
+--- ```lua
+--- local a, b = assert(xio.net.pair())
+--- local watched = assert(xio.fd(a:fileno())) -- e.g. the socket of a C library
+--- print(watched:writable(5))                --> true
+--- b:write("x")
+--- print(watched:readable(5), watched:fileno() == a:fileno(), watched:close()) --> true  true  true
+--- a:close()
+--- b:close()
+--- ```
 ---@class xio.fd
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local fd = {}
@@ -77,10 +95,11 @@ function fd:readable(timeout) end
 function fd:writable(timeout) end
 
 --- Lets go of the descriptor, which stays open, and wakes who waits with the code "ECLOSED".
+--- Never waits. It cannot fail.
 ---@return boolean first whether it was open
 function fd:close() end
 
---- The number.
+--- The number. Never waits.
 ---@return integer? number
 ---@return xio.Error? err
 ---@return string? code "ECLOSED"

@@ -4,6 +4,19 @@
 --- A file, which has a position where it stands. Failures are nil, an xio.Error with `op` and
 --- `path`, and its code. Closed by `<close>` too; collected open, it is closed with a warning.
 --- It belongs to the run in which it was opened. One task may read and one may write at a time.
+---
+--- ```lua
+--- local path = os.tmpname()
+--- local file <close> = assert(xio.fs.open(path, "w+"))
+--- file:write("one\n", "two\n")
+--- file:flush()                              -- nothing is kept back
+--- print(file:seek("set", 4), file:read())   --> 4  two
+--- file:sync()
+--- file:truncate(4)
+--- print(file:stat().size, file:stats().written, math.type(file:fileno())) --> 4  8  integer
+--- print(file:try_write("") ~= false, file:shutdown(), file:close()) --> true  true  true
+--- os.remove(path)
+--- ```
 ---@class xio.File: xio.Reader
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local File = {}
@@ -20,8 +33,8 @@ local File = {}
 ---@return integer? part bytes that are out
 function File:write(...) end
 
---- Writes as much as the system takes without waiting, which can be nothing at all: what must
---- be written is for `write`. May be called anywhere.
+--- Writes as much as the system takes without waiting, which can be nothing at all: what must be
+--- written is for `write`. May be called anywhere. Never waits.
 ---@param data string
 ---@return integer? count bytes
 ---@return xio.Error? err
@@ -68,24 +81,24 @@ function File:stat() end
 ---@return string? code
 function File:truncate(size) end
 
---- Does nothing, since nothing that is written is kept back; see `sync`.
+--- Does nothing, since nothing that is written is kept back; see `sync`. Never waits.
 ---@return xio.File? self
 ---@return xio.Error? err
 ---@return string? code "ECLOSED"
 function File:flush() end
 
---- Closes the file, and wakes who waits with the code "ECLOSED". What is at work in a thread
---- ends first. Never waits.
+--- Closes the file, and wakes who waits with the code "ECLOSED". What is at work in a thread ends
+--- first. Never waits. It cannot fail.
 ---@return boolean first whether it was open
 function File:close() end
 
---- The number of the descriptor, which stays the file's.
+--- The number of the descriptor, which stays the file's. Never waits.
 ---@return integer? number
 ---@return xio.Error? err
 ---@return string? code "ECLOSED"
 function File:fileno() end
 
---- How many bytes were read and written, how many of those got from the system are not read
---- yet, and how many tasks wait.
+--- How many bytes were read and written, how many of those got from the system are not read yet,
+--- and how many tasks wait. Never waits or fails.
 ---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function File:stats() end

@@ -17,6 +17,15 @@ local xio = {}
 --- raised, as `errors` says. A checkpoint at its end. It never raises Cancelled on entry.
 --- Cancelled from outside, it cancels all, and raises when they have ended, unless nothing was
 --- cut short. Cancelled by its own `cancel`, it returns nothing where its body was cut short.
+---
+--- ```lua
+--- local sum = xio.group(function(group)
+---   local first = group:spawn(function() xio.sleep(2); return 4 end)
+---   local second = group:spawn(function() xio.sleep(1); return 5 end)
+---   return first:await() + second:await()
+--- end)
+--- print(sum)                                --> 9
+--- ```
 ---@param options? xio.GroupOptions
 ---@param f fun(group: xio.Group, ...: any): any
 ---@param ... any further arguments for `f`
@@ -24,6 +33,18 @@ local xio = {}
 function xio.group(options, f, ...) end
 
 --- A group while it is open; `#group` is the number of children that live.
+---
+--- ```lua
+--- xio.group({ name = "server", limit = 100 }, function(group)
+---   local port = group:start(function(started)
+---     started(7000)                         -- ready; `start` returns this
+---     xio.sleep_forever()
+---   end)
+---   group:spawn({ name = "logger", daemon = true }, xio.sleep_forever)
+---   print(port, #group, group:tasks()[2].name) --> 7000  2  logger
+---   print(group:cancel("over"), group.scope.reason) --> true  over
+--- end)
+--- ```
 ---@class xio.Group
 ---@field scope xio.Scope which contains the body and all children
 ---@field name? string
@@ -51,11 +72,11 @@ function Group:spawn(options, f, ...) end
 ---@return any ... what `started` was given
 function Group:start(options, f, ...) end
 
---- Cancels the body and all children. Never waits.
+--- Cancels the body and all children. Never waits. It cannot fail.
 ---@param reason? any what their Cancelled tells; the first stands
 ---@return boolean first false: it was cancelled before, or has ended
 function Group:cancel(reason) end
 
---- The children that live, in the order of spawning.
+--- The children that live, in the order of spawning. Never waits or fails.
 ---@return xio.Task[]
 function Group:tasks() end

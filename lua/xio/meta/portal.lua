@@ -8,6 +8,16 @@
 --- xio.Error with code "ECLOSED" at once, and so does whoever waits for a result.
 
 --- The way into one run. May be copied to other threads.
+---
+--- ```lua
+--- local portal = xio.portal()
+--- local answer = xio.thread.run(function(back)
+---   back:post(function() greeting = "hello" end)     -- in order, for nobody
+---   local reply = back:spawn(function() return 4 end)
+---   return back:call(function() return greeting end) .. reply:await()
+--- end, portal)
+--- print(answer)                             --> hello4
+--- ```
 ---@class xio.Portal
 local Portal = {}
 
@@ -23,14 +33,16 @@ local Portal = {}
 function Portal:call(f, ...) end
 
 --- Runs `f(...)` in the run, and does not wait. Its results or its error are the reply's, and
---- cancelling the reply cancels its task. Not a checkpoint; may be called anywhere.
+--- cancelling the reply cancels its task. Not a checkpoint; may be called anywhere. Raises what
+--- cannot be copied, and where the run has ended.
 ---@param f function
 ---@param ... any
 ---@return xio.Reply
 function Portal:spawn(f, ...) end
 
---- Runs `f(...)` in the run, for nobody: its results are dropped, and its error ends the run. Posts
---- of one thread begin in order. Not a checkpoint; may be called anywhere.
+--- Runs `f(...)` in the run, for nobody: its results are dropped, and its error ends the run.
+--- Posts of one thread begin in order. Not a checkpoint; may be called anywhere. Raises what
+--- cannot be copied, and where the run has ended.
 ---@param f function
 ---@param ... any
 ---@return true

@@ -8,6 +8,16 @@
 
 --- Nobody who waits for an answer is left hanging: each request ends by its answer, a timeout, a
 --- cancellation, or the end of the registry.
+---
+--- ```lua
+--- local requests <close> = xio.registry()
+--- local reply = requests:register(1)
+--- print(requests:resolve(1, "answer"), reply:await()) --> true  answer
+--- xio.spawn(function() xio.sleep(0.01); requests:fail(2, "refused") end)
+--- print(pcall(requests.request, requests, 2, function(_) end, 5)) --> false  refused
+--- requests:register(3)
+--- print(requests:fail_all("reset"), requests:close("connection lost")) --> 1  true
+--- ```
 ---@class xio.Registry
 ---@field pending integer requests that wait for their answer
 ---@field closed boolean
@@ -24,14 +34,15 @@ local Registry = {}
 ---@return xio.Reply
 function Registry:register(key) end
 
---- Answers a request with values. May be called anywhere, from any thread.
+--- Answers a request with values. May be called anywhere, from any thread. Never waits or fails.
 ---@param key string|number|boolean
 ---@param ... any
 ---@return boolean answered false: that key is not pending (any more)
 function Registry:resolve(key, ...) end
 
 --- Answers a request with an error, which awaiting the reply raises; in another thread a copy of
---- it, with its trace. nil becomes an error that says so. May be called anywhere, from any thread.
+--- it, with its trace. nil becomes an error that says so. May be called anywhere, from any
+--- thread. Never waits.
 ---@param key string|number|boolean
 ---@param err any
 ---@return boolean answered
@@ -50,13 +61,14 @@ function Registry:fail(key, err) end
 ---@return "ETIMEDOUT"|"ECLOSED"|nil code
 function Registry:request(key, send, timeout) end
 
---- Fails all requests that are pending. May be called anywhere, from any thread.
+--- Fails all requests that are pending. May be called anywhere, from any thread. Never waits or
+--- fails.
 ---@param err any
 ---@return integer count how many there were
 function Registry:fail_all(err) end
 
 --- Closes the registry. With an error, all pending requests and all that come later raise it;
---- without, they give nil, err, "ECLOSED". May be called anywhere, from any thread.
+--- without, they give nil, err, "ECLOSED". May be called anywhere, from any thread. Never waits.
 ---@param err? any
 ---@return boolean first whether it was open
 function Registry:close(err) end

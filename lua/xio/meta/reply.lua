@@ -6,6 +6,15 @@
 
 --- May be copied to other threads, and is a case of xio.select, which returns or raises what
 --- `await` does.
+---
+--- ```lua
+--- local reply = xio.registry():register("key")
+--- print(reply:await(0.01))                  --> nil  await: timed out (ETIMEDOUT)  ETIMEDOUT
+--- reply = xio.registry():register("key")
+--- print(reply.done, reply:stats().waiting)  --> false  0
+--- print(reply:set("value"), reply:fail("too late"), reply:cancel()) --> true  false  false
+--- print(reply:await())                      --> value
+--- ```
 ---@class xio.Reply
 ---@field done boolean whether it is settled
 local Reply = {}
@@ -19,23 +28,24 @@ local Reply = {}
 ---@return "ETIMEDOUT"? code
 function Reply:await(timeout) end
 
---- Asks who works at the result to stop; the reply is settled when they have. Where nobody does, it
---- is settled as cancelled at once. Never waits; may be called anywhere.
+--- Asks who works at the result to stop; the reply is settled when they have. Where nobody does,
+--- it is settled as cancelled at once. Never waits; may be called anywhere. It cannot fail.
 ---@param reason? any
 ---@return boolean first whether it was neither settled nor cancelled before
 function Reply:cancel(reason) end
 
 --- Settles it with values. May be called anywhere. Raises where they cannot be copied and another
---- thread knows the reply.
+--- thread knows the reply. Never waits.
 ---@param ... any
 ---@return boolean first false: it was settled before, and nothing has changed
 function Reply:set(...) end
 
---- Settles it with an error, which awaiting it raises. nil becomes an error that says so.
+--- Settles it with an error, which awaiting it raises. nil becomes an error that says so. Never
+--- waits.
 ---@param err any
 ---@return boolean first
 function Reply:fail(err) end
 
---- How many wait for it.
+--- How many wait for it. Never waits or fails.
 ---@return {waiting: integer}
 function Reply:stats() end

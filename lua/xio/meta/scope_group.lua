@@ -2,6 +2,18 @@
 
 --- Scopes of any tasks, in any threads, that can be cancelled together. May be copied to other
 --- threads.
+---
+--- ```lua
+--- local downloads = xio.scope_group()
+--- local task = xio.spawn(function()
+---   return downloads:run(function() xio.sleep(60) end)
+--- end)
+--- xio.sleep(1)
+--- print(downloads.active, downloads:cancel("offline", { latch = true })) --> 1  1
+--- print((task:await()))                     --> false
+--- downloads:clear()
+--- print(downloads:run(function() return "works again" end)) --> true  works again
+--- ```
 ---@class xio.ScopeGroup
 ---@field active integer how many scopes it has now
 ---@field latched boolean whether later runs are born cancelled
@@ -27,5 +39,6 @@ function ScopeGroup:run(f, ...) end
 ---@return integer count how many scopes this has cancelled that were not before
 function ScopeGroup:cancel(reason, options) end
 
---- Ends the latch: later runs are not cancelled. What was cancelled stays so.
+--- Ends the latch: later runs are not cancelled. What was cancelled stays so. Never waits or
+--- fails.
 function ScopeGroup:clear() end

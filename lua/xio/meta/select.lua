@@ -17,14 +17,23 @@ local xio = {}
 --- Returns the number of the case, and what waiting for it alone would; raises what that would,
 --- and for what is no case, before anything has happened. A checkpoint; cancelled, it raises,
 --- and no case has taken effect.
+---
+--- ```lua
+--- local tx, rx = xio.channel(1)
+--- local stop = xio.event()
+--- tx:send("job")
+--- print(xio.select(stop, rx, xio.after(5))) --> 2  job
+--- print(xio.select(stop, rx, xio.after(5))) --> 3
+--- print(xio.select({ tx, "next" }, stop))   --> 1  true
+--- ```
 ---@param ... xio.Case
 ---@return integer index
 ---@return any ...
 function xio.select(...) end
 
---- A case of xio.select that takes effect so many seconds after the select has begun; it gives
---- no further values.
----@param seconds number 0 and less: one turn, in which others may do something
+--- A case of xio.select that takes effect so many seconds after the select has begun; it gives no
+--- further values. Never waits itself. Raises for NaN and what is no number.
+---@param seconds number seconds; 0 and less: one turn, in which others may do something
 ---@return xio.After
 function xio.after(seconds) end
 

@@ -4,6 +4,12 @@
 --- Keeps each of its signals at most once until it is read. Can be called, and so iterated
 --- over. Closed by `<close>` too; collected open, it is closed with a warning. It belongs to
 --- the run in which it was made.
+---
+--- ```lua
+--- local listener = assert(xio.signal.listen("USR1"))
+--- os.execute("kill -USR1 $PPID")
+--- print(listener:wait(5), listener:stats().buffered, listener:close()) --> USR1  0  true
+--- ```
 ---@class xio.SignalListener
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local SignalListener = {}
@@ -17,10 +23,10 @@ local SignalListener = {}
 function SignalListener:wait(timeout) end
 
 --- Lets the signals go. What came and was not read goes on to who had the signal before, which
---- may end the process. Never waits.
+--- may end the process. Never waits. It cannot fail.
 ---@return boolean first whether it was open
 function SignalListener:close() end
 
---- How many tasks wait, and how many signals.
+--- How many tasks wait, and how many signals. Never waits or fails.
 ---@return {waiting: integer, buffered: integer}
 function SignalListener:stats() end

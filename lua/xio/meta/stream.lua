@@ -8,6 +8,16 @@
 
 --- What streams and files share: buffered reading. What a read does not return, at a limit, an
 --- early end or a cancellation, stays readable.
+---
+--- ```lua
+--- local reader, writer = xio.testing.pair() -- or a socket, a pipe, a file
+--- writer:write("first line\nkey=value\n12345rest")
+--- writer:shutdown()
+--- print(reader:read("l"))                   --> first line
+--- print(reader:read_until("="), reader:read()) --> key  value
+--- print(reader:read_exactly(5), reader:recv(2)) --> 12345  re
+--- for line in reader:lines() do print(line) end --> st
+--- ```
 ---@class xio.Reader
 local Reader = {}
 
@@ -55,6 +65,18 @@ function Reader:read_until(delimiter, max) end
 ---@return fun(): any
 function Reader:lines(...) end
 
+--- ```lua
+--- local stream, peer = assert(xio.net.pair())
+--- stream:write("hello ", 2, "\n")
+--- stream:flush()
+--- print(peer:read(), stream:try_write("more")) --> hello 2  4
+--- stream:shutdown()                         -- the peer reads the end
+--- print(peer:read("a"), stream:stats().written) --> more  12
+--- stream:nodelay(true)
+--- stream:keepalive(60)
+--- print(math.type(stream:fileno()), stream:name() == stream:peername()) --> integer  true
+--- print(stream:close(), stream:close())     --> true  false
+--- ```
 ---@class xio.Stream: xio.Reader
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local Stream = {}
@@ -70,14 +92,14 @@ local Stream = {}
 ---@return integer? part bytes that went out
 function Stream:write(...) end
 
---- Writes what there is room for, without waiting. May be called anywhere.
+--- Writes what there is room for, without waiting. May be called anywhere. Never waits.
 ---@param data string
 ---@return integer? count bytes
 ---@return xio.Error? err
 ---@return string? code "EAGAIN" where there is no room; as `write`
 function Stream:try_write(data) end
 
---- Does nothing: what was written is out already.
+--- Does nothing: what was written is out already. Never waits.
 ---@return xio.Stream? self
 ---@return xio.Error? err
 ---@return string? code "ECLOSED"
@@ -92,44 +114,45 @@ function Stream:flush() end
 function Stream:shutdown() end
 
 --- Closes the stream, and wakes who waits on it with the code "ECLOSED". Closing a standard
---- stream puts the null device in its place. Never waits.
+--- stream puts the null device in its place. Never waits. It cannot fail.
 ---@return boolean first whether it was open
 function Stream:close() end
 
---- The number of the descriptor, which stays the stream's.
+--- The number of the descriptor, which stays the stream's. Never waits.
 ---@return integer? number
 ---@return xio.Error? err
 ---@return string? code "ECLOSED"
 function Stream:fileno() end
 
 --- How many bytes were read and written, how many came that nobody has read yet, and how many
---- tasks wait.
+--- tasks wait. Never waits or fails.
 ---@return {read: integer, written: integer, buffered: integer, waiting: integer}
 function Stream:stats() end
 
---- Whether small pieces go out at once, which is so for what xio.net makes. Does nothing on
---- what is not TCP.
+--- Whether small pieces go out at once, which is so for what xio.net makes. Does nothing on what
+--- is not TCP. Never waits.
 ---@param on? boolean true by default
 ---@return xio.Stream? self
 ---@return xio.Error? err
 ---@return string? code
 function Stream:nodelay(on) end
 
---- After so long without a sign of life the peer is asked for one, and the connection breaks
---- ten seconds later. Does nothing on what is not TCP.
----@param seconds number|false false: it is never asked
+--- After so long without a sign of life the peer is asked for one, and the connection breaks ten
+--- seconds later. Does nothing on what is not TCP. Never waits.
+---@param seconds number|false seconds; false: it is never asked
 ---@return xio.Stream? self
 ---@return xio.Error? err
 ---@return string? code
 function Stream:keepalive(seconds) end
 
 --- The address of this end: host and port, or the path of a unix socket ("" where it has none).
+--- Never waits.
 ---@return string? host or path
 ---@return integer|xio.Error|nil port
 ---@return string? code "ENOTSOCK", "ECLOSED" …
 function Stream:name() end
 
---- The address of the other end.
+--- The address of the other end. Never waits.
 ---@return string? host or path
 ---@return integer|xio.Error|nil port
 ---@return string? code "ENOTCONN", "ENOTSOCK", "ECLOSED" …

@@ -16,7 +16,7 @@
 ---@class xio.thread
 local thread = {}
 
---- Makes a channel between threads. Raises for another capacity or option.
+--- Makes a channel between threads. Raises for another capacity or option. Never waits.
 ---@param capacity? integer|number items that wait for a receiver before `send` waits: 0, the
 --- default, is none; math.huge: any number
 ---@param options? {late?: "raise"|"drop"} what becomes of an item that is sent after the channel
@@ -30,6 +30,14 @@ function thread.channel(capacity, options) end
 ---@field dropped integer items that were sent too late, where those are dropped
 
 --- The end that items are sent by. Closed by `<close>` too. May be copied to other threads.
+---
+--- ```lua
+--- local tx, rx = xio.thread.channel(2, { late = "drop" })
+--- local other = tx:clone()
+--- print(tx:send { 1, 2 }, other:try_send("b"), other:try_send("c")) --> true  true  nil  full
+--- print(#rx:recv(), tx:stats().buffered)    --> 2  1
+--- print(other:close(), tx:fail("broken"), tx:close()) --> true  true  false
+--- ```
 ---@class xio.ThreadSender
 local ThreadSender = {}
 
@@ -42,13 +50,14 @@ local ThreadSender = {}
 function ThreadSender:send(value) end
 
 --- Sends a copy of a value if that needs no waiting. May be called anywhere. Raises as `send`.
+--- Never waits.
 ---@param value any anything but nil
 ---@return true? sent
 ---@return "full"|"closed"|nil why
 function ThreadSender:try_send(value) end
 
 --- Closes this end, in all threads; the channel ends with its last sender, once what was sent is
---- received. Whoever waits at this end gets nil, "closed". Never waits.
+--- received. Whoever waits at this end gets nil, "closed". Never waits. It cannot fail.
 ---@return boolean first whether it was open
 function ThreadSender:close() end
 
@@ -58,18 +67,33 @@ function ThreadSender:close() end
 ---@return boolean first whether the channel was not ended before
 function ThreadSender:fail(err) end
 
---- Makes another sender of the same channel, to be closed on its own.
+--- Makes another sender of the same channel, to be closed on its own. Never waits or fails.
 ---@return xio.ThreadSender? sender
 ---@return "closed"? why
 function ThreadSender:clone() end
 
---- What the channel holds, and what has passed through it.
+--- What the channel holds, and what has passed through it. Never waits or fails.
 ---@return xio.ThreadChannelStats
 function ThreadSender:stats() end
 
 --- The end that items are received by: `for value in receiver do` too, which ends with the
 --- channel and leaves the receiver open. A case of xio.select. Closed by `<close>` too. May be
 --- copied to other threads; each item goes to one of those who receive.
+---
+--- ```lua
+--- local tx, rx = xio.thread.channel(8)
+--- local sum = xio.spawn(xio.thread.run, function(input)    -- in another thread
+---   local n = 0
+---   for value in input do n = n + value end
+---   return n
+--- end, rx:clone())
+--- for i = 1, 4 do tx:send(i) end
+--- tx:close()
+--- print(sum:await())                        --> 10
+--- print(rx:recv())                          --> nil  closed
+--- print(rx:try_recv())                      --> nil  closed
+--- print(#rx:drain(), rx:stats().sent, rx:fail("late"), rx:close()) --> 0  4  false  true
+--- ```
 ---@class xio.ThreadReceiver
 local ThreadReceiver = {}
 
@@ -80,33 +104,33 @@ local ThreadReceiver = {}
 ---@return "closed"? why
 function ThreadReceiver:recv() end
 
---- Takes the next item if there is one. May be called anywhere. Raises as `recv`.
+--- Takes the next item if there is one. May be called anywhere. Raises as `recv`. Never waits.
 ---@return any item
 ---@return "empty"|"closed"|nil why
 function ThreadReceiver:try_recv() end
 
 --- Takes what can be received without waiting, the items of waiting senders too, which go on
---- then. May be called anywhere.
+--- then. May be called anywhere. Never waits. Raises for a negative count.
 ---@param count? integer at most so many; by default all
 ---@return any[]? items
 ---@return "closed"? why this end is closed
 function ThreadReceiver:drain(count) end
 
 --- Closes this end, in all threads. With the last receiver the channel ends for senders, and what
---- was not received is dropped. Never waits.
+--- was not received is dropped. Never waits. It cannot fail.
 ---@return boolean first whether it was open
 function ThreadReceiver:close() end
 
---- Ends the channel with an error: as a sender's, but this end stays open.
+--- Ends the channel with an error: as a sender's, but this end stays open. Never waits or fails.
 ---@param err any
 ---@return boolean first whether the channel was not ended before
 function ThreadReceiver:fail(err) end
 
---- Makes another receiver of the same channel, to be closed on its own.
+--- Makes another receiver of the same channel, to be closed on its own. Never waits or fails.
 ---@return xio.ThreadReceiver? receiver
 ---@return "closed"? why
 function ThreadReceiver:clone() end
 
---- What the channel holds, and what has passed through it.
+--- What the channel holds, and what has passed through it. Never waits or fails.
 ---@return xio.ThreadChannelStats
 function ThreadReceiver:stats() end

@@ -7,6 +7,20 @@
 
 --- Closed by `<close>` too; collected open, it is closed with a warning. One task may receive
 --- and one send at a time. It belongs to the run in which it was made.
+---
+--- ```lua
+--- local one <close> = assert(xio.net.udp("127.0.0.1", 0))
+--- local two <close> = assert(xio.net.udp())
+--- assert(two:bind("127.0.0.1", 0))
+--- assert(two:connect(one:name()))
+--- two:send("ping")
+--- local data, host, port = one:recv()
+--- one:send("pong", host, port)
+--- print(data, two:receive(), two:peername() == host) --> ping  pong  true
+--- print(one:stats().received, math.type(one:fileno())) --> 1  integer
+--- print(one:leave("239.1.2.3") == nil)      --> true
+--- print(one:join("not an address") == nil, one:close()) --> true  true
+--- ```
 ---@class xio.Udp
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local Udp = {}
@@ -20,7 +34,7 @@ local Udp = {}
 ---@return integer? size of the whole, where something was lost
 function Udp:recv(max) end
 
---- Another name of `recv`. A checkpoint.
+--- Another name of `recv`. A checkpoint. Cancelled, it raises, and has received nothing.
 ---@param max? integer bytes (64 KiB)
 ---@return string? data
 ---@return string|xio.Error host
@@ -72,29 +86,29 @@ function Udp:join(group, interface) end
 ---@return string? code
 function Udp:leave(group, interface) end
 
---- The host and port that the socket is bound to.
+--- The host and port that the socket is bound to. Never waits.
 ---@return string? host
 ---@return integer|xio.Error port
 ---@return string? code "ECLOSED"
 function Udp:name() end
 
---- The host and port that it is connected to.
+--- The host and port that it is connected to. Never waits.
 ---@return string? host
 ---@return integer|xio.Error port
 ---@return string? code "ENOTCONN", "ECLOSED"
 function Udp:peername() end
 
---- Closes the socket, and wakes who waits with the code "ECLOSED". Never waits.
+--- Closes the socket, and wakes who waits with the code "ECLOSED". Never waits. It cannot fail.
 ---@return boolean first whether it was open
 function Udp:close() end
 
---- The number of the descriptor, which stays the socket's.
+--- The number of the descriptor, which stays the socket's. Never waits.
 ---@return integer? number
 ---@return xio.Error? err
 ---@return string? code "ECLOSED"
 function Udp:fileno() end
 
---- Datagrams and their bytes since the socket was opened, and how many tasks wait.
+--- Datagrams and their bytes since the socket was opened, and how many tasks wait. Never waits.
 ---@return {received: integer, sent: integer, bytes_received: integer, bytes_sent: integer,
 --- waiting: integer}?
 ---@return xio.Error? err

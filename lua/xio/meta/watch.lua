@@ -8,6 +8,15 @@
 
 --- Events in the order in which they came. `for event in watch do` ends when it is closed.
 --- Closed by `<close>` too. It belongs to the run in which it was made.
+---
+--- ```lua
+--- local dir = assert(xio.fs.mkdtemp())
+--- local watch <close> = assert(xio.fs.watch(dir))
+--- assert(xio.fs.writefile(dir .. "/new", "text"))
+--- print(watch:recv().name, watch:stats().waiting) --> new  0
+--- xio.fs.rmtree(dir)
+--- print(watch:close())                      --> true
+--- ```
 ---@class xio.Watch
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local Watch = {}
@@ -20,10 +29,10 @@ local Watch = {}
 function Watch:recv() end
 
 --- Ends the watch, and wakes who waits with the code "ECLOSED"; what nobody took is lost. Never
---- waits.
+--- waits. It cannot fail.
 ---@return boolean first whether it was open
 function Watch:close() end
 
---- How many tasks wait, and how many events.
+--- How many tasks wait, and how many events. Never waits or fails.
 ---@return {waiting: integer, buffered: integer}
 function Watch:stats() end
