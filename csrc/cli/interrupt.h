@@ -14,7 +14,7 @@
 /* Pushes a table of functions for xio.repl:
  *   open(f)    from now on `f`, which may not wait, is called so; may be called again
  *   handled()  whether the latest signal was met so, and forgets it
- *   is_on_its_way()  whether one was met so that handled() was not asked for: the listener
+ *   is_on_its_way()  whether one was met so that handled() was not asked: the listener
  *              has yet to be told of it
  *   close() */
 void xio_interrupt_push(lua_State *L);
