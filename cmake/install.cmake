@@ -26,6 +26,7 @@ find_program(XIO_GZIP_PROGRAM gzip)
 set(man_page man/xio.1)
 if(XIO_GZIP_PROGRAM)
   set(man_page "${PROJECT_BINARY_DIR}/generated/xio.1.gz")
+  file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/generated")
   execute_process(COMMAND "${XIO_GZIP_PROGRAM}" -9nc "${PROJECT_SOURCE_DIR}/man/xio.1"
     OUTPUT_FILE "${man_page}" COMMAND_ERROR_IS_FATAL ANY)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS man/xio.1)

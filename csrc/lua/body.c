@@ -7,9 +7,9 @@
  * and take it out costs a third of what a table does, and a task needs no coroutine
  * before its first run, unless too many wait here.
  *
- * What has left at the front stays on the stack until all have, or until it is the larger
- * part; what leaves from the middle is replaced by nils. The thread belongs to the state.
- * Thread of the Lua state. */
+ * What has left at the front stays on the stack until all have, or until it is three
+ * quarters; what leaves from the middle is replaced by nils. The thread belongs to the
+ * state. Thread of the Lua state. */
 #include "binding.h"
 
 enum {
@@ -81,7 +81,7 @@ static void leave_hole(xiol_state *state, int index, int values) {
   state->bodies.holes += values;
 }
 
-void xiol_body_drop(xiol_state *state, xiol_task *task) {
+static inline void drop(xiol_state *state, xiol_task *task) {
   int values = task->arguments + 1;
   int index = index_of(state, task->body);
   task->waiting = false;
@@ -97,9 +97,13 @@ void xiol_body_drop(xiol_state *state, xiol_task *task) {
   }
   if (state->bodies.left == state->bodies.count ||
       (state->bodies.left >= COMPACT_FROM &&
-       state->bodies.left > state->bodies.count / 2)) {
+       state->bodies.left > state->bodies.count / 4 * 3)) {
     compact(state);
   }
+}
+
+void xiol_body_drop(xiol_state *state, xiol_task *task) {
+  drop(state, task);
 }
 
 void xiol_body_take(lua_State *co, xiol_state *state, xiol_task *task) {
@@ -111,7 +115,7 @@ void xiol_body_take(lua_State *co, xiol_state *state, xiol_task *task) {
     lua_pushvalue(from, index + i);
     lua_xmove(from, co, 1);
   }
-  xiol_body_drop(state, task);
+  drop(state, task);
 }
 
 void xiol_open_body(lua_State *L, xiol_state *state) {

@@ -289,7 +289,13 @@ static int finish_bodies(lua_State *L, int status) {
         continue;
       }
     }
-    xiol_task_settle(L, state, task, status, lua_gettop(L) - MAIN_BODY);
+    int count = lua_gettop(L) - MAIN_BODY;
+    if (XIO_LIKELY(count <= 1) && (status == LUA_OK || status == LUA_YIELD)) {
+      task->outcome = XIO_OUTCOME_DONE; /* as xiol_task_settle does */
+      task->coroutine.results = count;
+    } else {
+      xiol_task_settle(L, state, task, status, count);
+    }
     xiol_task *next = go_on(L, state, task);
     if (next == NULL) return task->coroutine.results > 0 ? 1 : 0;
     task = next;

@@ -10,7 +10,7 @@
 /* A place is the number of a source, and the line; 0 is none. */
 enum { LINE_BITS = 22, LINE_MAX_KNOWN = (1 << LINE_BITS) - 1 };
 
-enum { SOURCES_MAX = 512, PLACES_ALIKE = 64, PLACES_SKIPPED = 250 };
+enum { SOURCES_MAX = 512, PLACES_ALIKE = 16, PLACES_SKIPPED = 250 };
 
 /* -- memory -------------------------------------------------------------------------- */
 
@@ -129,7 +129,7 @@ static void inherit_context(lua_State *L, xiol_state *state) {
 }
 
 /* Fills in a task that is about to be spawned. */
-static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int arguments) {
+static inline void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int arguments) {
   xio_task_renew(&task->core, &runtime->loop->queue);
   task->runtime = runtime;
   task->handle = NULL;
@@ -152,7 +152,7 @@ static void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int argu
 /* Notes where the task is spawned. To look costs as much as half a spawn: after many
  * spawns into one group from one line, the next ones are taken to come from there too,
  * and only every so often it is looked again. */
-static void note_place(lua_State *L, xiol_state *state, xiol_task *task,
+static inline void note_place(lua_State *L, xiol_state *state, xiol_task *task,
                        const xio_group *group) {
   task->place = 0;
   task->place_near = false;
@@ -175,7 +175,7 @@ static void note_place(lua_State *L, xiol_state *state, xiol_task *task,
 }
 
 /* Lets the task, which is filled in, run. */
-static void begin_task(lua_State *L, xiol_state *state, xiol_task *task,
+static inline void begin_task(lua_State *L, xiol_state *state, xiol_task *task,
                        const xiol_spawn *how) {
   note_place(L, state, task, how->group);
   if (how->starter != NULL) {

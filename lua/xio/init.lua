@@ -37,15 +37,8 @@ local function include(name)
 end
 
 include "xio.error"
-include "xio.combine"
-include "xio.map"
 include "xio.scope_group"
-include "xio.var"
-include "xio.callback"
-include "xio.async"
-include "xio.channel"
 include "xio.registry"
-include "xio.tree"
 
 -- Modules that are fields of xio, loaded when first used.
 local lazy = {
@@ -60,6 +53,24 @@ local lazy = {
 
 -- Functions of modules that are loaded when first used.
 local functions = {
+  main = "xio.combine",
+  gather = "xio.combine",
+  race = "xio.combine",
+  any = "xio.combine",
+  isolate = "xio.combine",
+  defer = "xio.combine",
+  map = "xio.map",
+  each = "xio.map",
+  as_completed = "xio.map",
+  var = "xio.var",
+  await_callback = "xio.callback",
+  wrap = "xio.callback",
+  async = "xio.async",
+  await = "xio.async",
+  background = "xio.async",
+  producer = "xio.channel",
+  broadcast = "xio.channel",
+  tree = "xio.tree",
   mailbox = "xio.mailbox",
   actor = "xio.actor",
   portal = "xio.portal",
