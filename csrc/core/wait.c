@@ -46,7 +46,7 @@ void xio_wait_unlimit(xio_wait *wait) {
   xio_timer_disarm(wait->queue->clock, &wait->timer);
 }
 
-void xio_wait_complete(xio_wait *wait, int status) {
+static inline void complete(xio_wait *wait, int status) {
   XIO_ASSERT(wait->state == XIO_WAIT_PARKED);
   XIO_CHECK(xio_list_empty(&wait->self.link));
   if (xio_timer_armed(&wait->timer) || wait->timer.reserved) xio_wait_unlimit(wait);
@@ -56,12 +56,16 @@ void xio_wait_complete(xio_wait *wait, int status) {
   xio_runqueue_push(wait->queue, &wait->self.link);
 }
 
+void xio_wait_complete(xio_wait *wait, int status) {
+  complete(wait, status);
+}
+
 void xio_waiter_complete(xio_waiter *waiter, int status) {
   xio_wait *wait = waiter->wait;
   xio_list_remove(&waiter->link);
   wait->won = true;
   if (wait->ops->settle != NULL) wait->ops->settle(wait, waiter);
-  xio_wait_complete(wait, status);
+  complete(wait, status);
 }
 
 void xio_waiter_complete_all(xio_list *queue, int status) {
