@@ -218,6 +218,7 @@ build = {
       libraries = { "uv" },
     },
   },
+  copy_directories = { "types" },
   install = {
     bin = { xio = "bin/xio" },
   },

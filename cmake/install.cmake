@@ -32,6 +32,7 @@ if(XIO_GZIP_PROGRAM)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS man/xio.1)
 endif()
 install(FILES "${man_page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT interpreter)
+install(DIRECTORY types DESTINATION "${CMAKE_INSTALL_DATADIR}/xio" COMPONENT lua)
 install(FILES completions/xio.bash RENAME xio COMPONENT interpreter
   DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
 install(FILES completions/_xio COMPONENT interpreter

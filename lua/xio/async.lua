@@ -25,6 +25,7 @@ passed:set()
 --- A call of an async function. Called, as a function without arguments, it awaits itself, so
 --- that calls can be given to gather, race, as_completed and the like.
 ---@class xio.Call
+---@operator call: any
 ---@field name string of the function
 local call_type = { __name = "xio.Call", __metatable = false }
 

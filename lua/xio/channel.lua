@@ -24,6 +24,7 @@ local producer = { __name = "xio.Producer" }
 --- print(numbers:try_recv() or "not there yet", numbers:close()) --> not there yet  true
 --- ```
 ---@class xio.Producer
+---@operator call: any
 local methods = {}
 
 -- With it as its state a `for` loop shows that it has the closing value too.

@@ -21,6 +21,7 @@ local module = {}
 --- print(stream, code, err.code, err.op)     --> nil  ENOENT  ENOENT  connect
 --- ```
 ---@class xio.Error
+---@operator concat(string): string
 ---@field code string
 ---@field message string
 ---@field op string?
@@ -43,6 +44,7 @@ error_type.__concat = concat
 --- print(err.name, xio.is_timeout(err))      --> answer  true
 --- ```
 ---@class xio.TimeoutError
+---@operator concat(string): string
 ---@field message string
 ---@field name string? of the limit
 
@@ -84,6 +86,8 @@ interrupted_type.__concat = concat
 --- print(#xio.ErrorGroup { "one", "two" })   --> 2
 --- ```
 ---@class xio.ErrorGroup
+---@operator concat(string): string
+---@operator len: integer
 ---@field errors any[] the errors, the first one first
 local methods = {}
 

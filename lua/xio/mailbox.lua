@@ -208,6 +208,7 @@ end
 --- print(mailbox:fail("no more"), mailbox:close(), mailbox:submit(3)) --> true  false  nil  closed
 --- ```
 ---@class xio.Mailbox
+---@operator call: any
 ---@field floor number? items whose key is at or below it are held back; may be set
 ---@field closed boolean whether nothing can be submitted any more
 local methods = {}

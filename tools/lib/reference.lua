@@ -113,6 +113,8 @@ local function read_class(block, item)
       if kind:find("%?$") then kind, optional = kind:sub(1, -2), "?" end
       item.fields[#item.fields + 1] = { name = name, optional = optional == "?", type = kind,
         text = text }
+    elseif tag == "operator" then
+      item.operators[rest:match("^%w+")] = true
     elseif tag == "alias" then
       item.kind, item.name, item.type = "alias", rest:match("^([%w_.]+)%s+(.*)$")
     end
@@ -154,6 +156,7 @@ function reference.read(root, path, in_module)
   while lines[i] and lines[i]:find("^%-%-") do i = i + 1 end
   file.header = read_block({ table.unpack(lines, first, i - 1) }).text
   local owners = { [text:match("\nreturn ([%w_]+)%s*$") or ""] = in_module }
+  file.in_module = in_module
   local pending = {}
   for number = i, #lines do
     local line = lines[number]
@@ -161,9 +164,11 @@ function reference.read(root, path, in_module)
       pending[#pending + 1] = line
     else
       local block = #pending > 0 and read_block(pending)
-      pending = {}
+      if not block then pending = {} end
       if block then
-        local item = { text = block.text, fields = {}, path = path, line = number }
+        local item = { text = block.text, fields = {}, operators = {}, path = path, line = number,
+          comment = pending }
+        pending = {}
         local owner, sep, name = line:match("^function ([%w_]+)([.:])([%w_]+)")
         if not owner then owner, sep, name = line:match("^([%w_]+)(%.)([%w_]+) =") end
         if read_class(block, item) then

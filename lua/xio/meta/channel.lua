@@ -96,6 +96,7 @@ function Sender:stats() end
 --- print(rx:close(), tx:try_send(6))         --> true  nil  closed
 --- ```
 ---@class xio.Receiver
+---@operator call: any
 local Receiver = {}
 
 --- Waits for the next item, and takes it. Raises what the channel was failed with, when all

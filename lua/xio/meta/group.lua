@@ -46,6 +46,7 @@ function xio.group(options, f, ...) end
 --- end)
 --- ```
 ---@class xio.Group
+---@operator len: integer
 ---@field scope xio.Scope which contains the body and all children
 ---@field name? string
 local Group = {}

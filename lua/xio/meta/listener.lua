@@ -14,6 +14,7 @@
 --- print(listener:close())                   --> true
 --- ```
 ---@class xio.Listener
+---@operator call: xio.Stream?
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local Listener = {}
 

@@ -11,6 +11,7 @@
 --- print(listener:wait(5), listener:stats().buffered, listener:close()) --> USR1  0  true
 --- ```
 ---@class xio.SignalListener
+---@operator call: string?
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local SignalListener = {}
 

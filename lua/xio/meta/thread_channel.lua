@@ -95,6 +95,7 @@ function ThreadSender:stats() end
 --- print(#rx:drain(), rx:stats().sent, rx:fail("late"), rx:close()) --> 0  4  false  true
 --- ```
 ---@class xio.ThreadReceiver
+---@operator call: any
 local ThreadReceiver = {}
 
 --- Waits for the next item, and takes it. Raises what the channel was failed with, when all

@@ -18,6 +18,7 @@
 --- print(watch:close())                      --> true
 --- ```
 ---@class xio.Watch
+---@operator call: xio.WatchEvent?
 ---@field closed boolean whether it was closed, by `close` or `<close>`
 local Watch = {}
 

@@ -7,6 +7,9 @@
 ---@field stdin xio.Stream the standard streams, whatever they are: terminal, pipe, file, null
 ---@field stdout xio.Stream
 ---@field stderr xio.Stream
+---@field Error table the metatable of such errors; so are the next two
+---@field TimeoutError table
+---@field Interrupted table
 ---@field coroutine table Lua's library, with generators that may wait (a host may keep its own)
 local xio = {}
 
