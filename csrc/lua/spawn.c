@@ -129,7 +129,8 @@ static void inherit_context(lua_State *L, xiol_state *state) {
 }
 
 /* Fills in a task that is about to be spawned. */
-static inline void init_task(xiol_task *task, xiol_runtime *runtime, int slot, int arguments) {
+static inline void init_task(xiol_task *task, xiol_runtime *runtime, int slot,
+                             int arguments) {
   xio_task_renew(&task->core, &runtime->loop->queue);
   task->runtime = runtime;
   task->handle = NULL;
@@ -153,7 +154,7 @@ static inline void init_task(xiol_task *task, xiol_runtime *runtime, int slot, i
  * spawns into one group from one line, the next ones are taken to come from there too,
  * and only every so often it is looked again. */
 static inline void note_place(lua_State *L, xiol_state *state, xiol_task *task,
-                       const xio_group *group) {
+                              const xio_group *group) {
   task->place = 0;
   task->place_near = false;
   if (task->runtime->no_places) return;
@@ -176,7 +177,7 @@ static inline void note_place(lua_State *L, xiol_state *state, xiol_task *task,
 
 /* Lets the task, which is filled in, run. */
 static inline void begin_task(lua_State *L, xiol_state *state, xiol_task *task,
-                       const xiol_spawn *how) {
+                              const xiol_spawn *how) {
   note_place(L, state, task, how->group);
   if (how->starter != NULL) {
     xio_start_begin(how->starter, how->group, &task->core, how->daemon);
