@@ -330,3 +330,27 @@ set(XIO_FAULT_SOURCES
   csrc/test/faults/system.c
   csrc/test/faults/wrap.c
 )
+
+# A stand-in for libuv and the system, driven by a seed.
+set(XIO_STANDIN_SOURCES
+  csrc/test/standin/children.c
+  csrc/test/standin/epoll.c
+  csrc/test/standin/files.c
+  csrc/test/standin/flow.c
+  csrc/test/standin/handles.c
+  csrc/test/standin/kernel.c
+  csrc/test/standin/locks.c
+  csrc/test/standin/network.c
+  csrc/test/standin/pool.c
+  csrc/test/standin/run.c
+  csrc/test/standin/signals.c
+)
+
+# One executable: random programs on the stand-in.
+set(XIO_WORLD_SOURCES
+  csrc/test/world/general.c
+  csrc/test/world/main.c
+  csrc/test/world/program.c
+  csrc/test/world/run.c
+  csrc/test/world/stream.c
+)

@@ -97,6 +97,8 @@ set_property(SOURCE csrc/test/faults/wrap.c
   APPEND PROPERTY COMPILE_OPTIONS -U_FORTIFY_SOURCE)
 xio_add_test(faults.system "faults;slow" 600 COMMAND faults_system)
 
+include(cmake/standin.cmake)
+
 # The specs twice: the module in a plain Lua, and inside the interpreter's main task. Each in
 # parts of every so many-th file, which the cores share; they begin before what is short.
 set(XIO_SPEC_PARTS 3)

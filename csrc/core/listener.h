@@ -26,7 +26,8 @@ int xio_listener_open(xio_listener **out, xio_loop *loop, const xio_address *add
                       const xio_listener_opts *opts) XIO_WARN_UNUSED;
 
 /* Takes a connection. XIO_EAGAIN: there is none. Another status (EMFILE, ENOMEM,
- * XIO_ECLOSED): if there was one, it still waits. Those that broke off are passed
+ * XIO_ECLOSED): if there was one, it still waits; where the system has no memory to watch
+ * it (ENOMEM, ENOSPC of epoll_ctl), it is closed. Those that broke off are passed
  * over. */
 int xio_listener_accept(xio_listener *listener, xio_stream **out) XIO_WARN_UNUSED;
 

@@ -113,6 +113,8 @@ function source.each_function(text, visit)
     elseif char == ")" then
       parens = parens - 1
     elseif char == "{" then
+      -- a macro in capitals, with its parameters, in the place of a function's head
+      if depth == 0 and not name then name = head:match("^%s*(%u[%u_]*)%s*%(") end
       if depth == 0 then body = name and not head:find("=", 1, true) end
       depth = depth + 1
     elseif char == "}" then

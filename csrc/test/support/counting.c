@@ -25,6 +25,7 @@ static bool fails(counting *state) {
 
 static void give_back(counting *state, block *old) {
   if (old == NULL) return;
+  if (state->on_free != NULL) state->on_free(old + 1, old->size);
   state->bytes -= old->size;
   state->blocks--;
   old->seal = 0;

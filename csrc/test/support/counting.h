@@ -20,7 +20,8 @@ typedef struct counting {
   uint64_t fail_at;  /* the n of the mode, from 1 */
   uint64_t failures; /* requests that failed */
   counting_mode mode;
-  const char *misuse; /* NULL: every size given was right */
+  const char *misuse;                               /* NULL: every size given was right */
+  void (*on_free)(const void *memory, size_t size); /* NULL, or told of what is freed */
 } counting;
 
 /* An allocator that counts in `state`, which must outlive all it gave. `state` begins as
