@@ -78,8 +78,12 @@ static uint64_t source_left(const xiol_source *source) {
   return box->file != NULL && box->readable ? xio_file_left(box->file) : 0;
 }
 
-static const xiol_source_ops source_ops = {
-    .check = source_check, .read = source_read, .wait = source_wait, .left = source_left};
+/* A file has always as much as is asked for: larger pieces than of a stream pay. */
+static const xiol_source_ops source_ops = {.check = source_check,
+                                           .read = source_read,
+                                           .wait = source_wait,
+                                           .left = source_left,
+                                           .recv_most = (size_t)128 * 1024};
 
 /* Where the program stands in the file: before what is buffered. */
 static int64_t position(const xiol_file *box) {

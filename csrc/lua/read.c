@@ -14,7 +14,6 @@
 #include "room.h"
 
 enum {
-  RECV_MOST = 64 * 1024,
   LIMIT_DEFAULT = 1024 * 1024 /* of lines and of what read_until gives */
 };
 
@@ -295,7 +294,8 @@ static int source_recv(lua_State *L) {
   }
   xiol_task *task = enter(L, source, &recv_operation);
   int status = source->ops->check(L, source, task, name_of(&recv_operation, source));
-  source->most = max != 0 && max < RECV_MOST ? (size_t)max : RECV_MOST;
+  size_t most = source->ops->recv_most;
+  source->most = max != 0 && (uint64_t)max < most ? (size_t)max : most;
   if (XIO_UNLIKELY(!may_go_on(source, task))) {
     return xiol_yield(L, (lua_KContext)&recv_operation, finish);
   }

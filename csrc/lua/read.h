@@ -40,6 +40,8 @@ typedef struct xiol_source_ops {
 
   /* How many bytes `read` is likely to give before the end; NULL, or 0: not known. */
   uint64_t (*left)(const xiol_source *source);
+
+  size_t recv_most; /* bytes of one recv at the most */
 } xiol_source_ops;
 
 struct xiol_source {

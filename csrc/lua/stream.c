@@ -37,8 +37,10 @@ static int wait_to_read(xiol_source *source, xiol_task *task) {
   return xio_stream_wait(((xiol_stream *)source)->core, XIO_FD_READ, &task->core);
 }
 
-static const xiol_source_ops source_ops = {
-    .check = check_run, .read = read_now, .wait = wait_to_read};
+static const xiol_source_ops source_ops = {.check = check_run,
+                                           .read = read_now,
+                                           .wait = wait_to_read,
+                                           .recv_most = (size_t)64 * 1024};
 
 xiol_stream *xiol_push_stream(lua_State *L, xiol_state *state) {
   xiol_stream *box = lua_newuserdatauv(L, sizeof *box, 0);
