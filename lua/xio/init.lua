@@ -51,7 +51,7 @@ local lazy = {
   thread = "xio.thread",
 }
 
--- Functions of modules that are loaded when first used.
+-- Functions of modules that are loaded when the first of them is used.
 local functions = {
   main = "xio.combine",
   gather = "xio.combine",
@@ -96,15 +96,15 @@ return setmetatable(xio, {
       rawset(self, name, stream)
       return stream
     end
-    local value
     if lazy[name] then
-      value = require(lazy[name])
+      rawset(self, name, require(lazy[name]))
     elseif functions[name] then
-      value = require(functions[name])[name]
-    else
-      return nil
+      -- all of the module's at once: what belongs together comes from one load of it
+      local module = require(functions[name])
+      for key, from in pairs(functions) do
+        if from == functions[name] then rawset(self, key, module[key]) end
+      end
     end
-    rawset(self, name, value)
-    return value
+    return rawget(self, name)
   end,
 })
