@@ -64,23 +64,35 @@ static bool stat_tells_life(const char *line, pid_t group) {
   return strtol(rest, NULL, 10) == (long)group && state != 'Z' && state != 'X';
 }
 
+/* Whether the process that a file /proc/N/stat is about lives and is of the group; also
+ * where that cannot be told for want of a descriptor or memory. */
+static bool file_tells_life(int proc, const char *name, pid_t group) {
+  char line[512];
+  int number = -1;
+  ssize_t size = 0;
+  do {
+    number = openat(proc, name, O_RDONLY | O_CLOEXEC);
+  } while (number < 0 && errno == EINTR);
+  if (number < 0) return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+  do {
+    size = read(number, line, sizeof line - 1);
+  } while (size < 0 && errno == EINTR);
+  close(number);
+  if (size <= 0) return false;
+  line[size] = 0;
+  return stat_tells_life(line, group);
+}
+
 /* Looks through all processes; a zombie that its parent has not reaped does not live. */
 static bool proc_tells_life(DIR *proc, pid_t group) {
   bool lives = false;
   /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this directory stream */
   for (struct dirent *entry; !lives && (entry = readdir(proc)) != NULL;) {
     char name[32];
-    char line[512];
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
     if (strlen(entry->d_name) > 16) continue;
     (void)snprintf(name, sizeof name, "%.16s/stat", entry->d_name);
-    int number = openat(dirfd(proc), name, O_RDONLY | O_CLOEXEC);
-    if (number < 0) continue;
-    ssize_t size = read(number, line, sizeof line - 1);
-    close(number);
-    if (size <= 0) continue;
-    line[size] = 0;
-    lives = stat_tells_life(line, group);
+    lives = file_tells_life(dirfd(proc), name, group);
   }
   return lives;
 }

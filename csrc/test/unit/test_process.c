@@ -327,6 +327,24 @@ static void without_descriptors_nothing_is_started(void **state) {
   end();
 }
 
+/* One descriptor is left, which the folder /proc takes. */
+static void with_one_descriptor_left_a_group_still_lives(void **state) {
+  (void)state;
+  struct rlimit limit;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  start_sh("sleep 50 & exit 0");
+  ctask_spawn(&world, waits, 0);
+  run_world(&world);
+  int first_free = dup(0);
+  close(first_free);
+  struct rlimit less = {.rlim_cur = (rlim_t)first_free + 1, .rlim_max = limit.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+  bool lives = xio_process_lives(process);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  assert_true(lives);
+  end();
+}
+
 static void without_memory_nothing_is_started(void **state) {
   (void)state;
   begin();
@@ -364,6 +382,7 @@ int main(void) {
       cmocka_unit_test(end_of_the_loop_ends_it),
       cmocka_unit_test(what_cannot_be_started_leaves_nothing),
       cmocka_unit_test(without_descriptors_nothing_is_started),
+      cmocka_unit_test(with_one_descriptor_left_a_group_still_lives),
       cmocka_unit_test(without_memory_nothing_is_started),
       cmocka_unit_test(exit_that_another_has_reaped_is_lost),
   };
