@@ -348,8 +348,13 @@ set(XIO_STANDIN_SOURCES
 
 # One executable: random programs on the stand-in.
 set(XIO_WORLD_SOURCES
+  csrc/test/world/catcher.c
+  csrc/test/world/datagram.c
+  csrc/test/world/files.c
   csrc/test/world/general.c
   csrc/test/world/main.c
+  csrc/test/world/pool.c
+  csrc/test/world/process.c
   csrc/test/world/program.c
   csrc/test/world/run.c
   csrc/test/world/stream.c

@@ -62,7 +62,7 @@ static int fail(int error) {
 int children_left(void) {
   int count = 0;
   for (int i = 0; i < CHILDREN; i++) {
-    count += children.list[i].pid != 0 && children.list[i].ours;
+    count += children.list[i].pid > 0 && children.list[i].ours;
   }
   return count;
 }
@@ -274,7 +274,7 @@ SYSTEM(long, syscall, (long number, ...)) {
   }
   if (number != SYS_pidfd_send_signal) standin_fault("syscall: has no stand-in");
   child *its = find((pid_t)kernel_need((int)first)->count);
-  if (its == NULL || its->dead) return fail(ESRCH);
+  if (its == NULL) return fail(ESRCH);
   send_to(its, second);
   return 0;
 }

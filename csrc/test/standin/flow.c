@@ -100,7 +100,8 @@ static void end_of(connection *self, int side, int error) {
 void flow_reset(connection *broken) {
   static const int errors[] = {ECONNRESET, ETIMEDOUT, EHOSTUNREACH};
   if (broken->flows[0].broken || broken->flows[1].broken) return;
-  int error = broken->instant ? ECONNRESET : errors[kernel_below(3)];
+  bool plain = broken->instant || kernel_weather.resets == 0;
+  int error = plain ? ECONNRESET : errors[kernel_below(3)];
   kernel_counts.resets++;
   end_of(broken, 0, error);
   end_of(broken, 1, error);

@@ -31,6 +31,11 @@ static bool deliver(int signum) {
   return true;
 }
 
+bool standin_signal(int signum) {
+  kernel_counts.signals++;
+  return deliver(signum);
+}
+
 void signals_pipe(bool suppressed) {
   if (suppressed) return;
   if (!process.pipe_blocked) standin_fault("SIGPIPE: would end the process");

@@ -64,6 +64,10 @@ void standin_on_stall(bool (*on_stall)(void));
 enum { STANDIN_READABLE = 1, STANDIN_WRITABLE = 2 };
 uint32_t standin_state(int number);
 
+/* Sends a signal to the process, as kill(2) from outside would; false: its disposition
+ * would have ended the process, and nothing happened. */
+bool standin_signal(int signum);
+
 /* What the world did, to see that it did anything. */
 typedef struct standin_counts {
   uint64_t events, calls, polls, interrupts, shortages, resets, losses, failures;

@@ -177,6 +177,10 @@ static int run_range(const char *program, uint64_t first, uint64_t last) {
       (unsigned long long)shared->events, (unsigned long long)shared->tasks,
       (unsigned long long)shared->stalls, (unsigned long long)did->calls,
       (unsigned long long)did->polls, (unsigned long long)did->events);
+  printf("# %llu requests, %llu of them withdrawn, %llu children, %llu signals\n",
+         (unsigned long long)(did->works + did->lookups),
+         (unsigned long long)did->withdrawn, (unsigned long long)did->children,
+         (unsigned long long)did->signals);
   printf("# %llu interrupted, %llu short, %llu broken, %llu lost, %llu failed\n",
          (unsigned long long)did->interrupts, (unsigned long long)did->shortages,
          (unsigned long long)did->resets, (unsigned long long)did->losses,

@@ -1,7 +1,9 @@
 /* program: lists of steps, and how they become what agents do. */
 #include "world.h"
 
-static const verb *const lists[] = {general_verbs, stream_verbs};
+static const verb *const lists[] = {general_verbs, stream_verbs, datagram_verbs,
+                                    pool_verbs,    file_verbs,   process_verbs,
+                                    catcher_verbs};
 
 static const verb *verb_at(int number) {
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {

@@ -1,4 +1,5 @@
 /* run: one seed: its weather and loop, the tasks, the driver, and the end. */
+#include <signal.h>
 #include <string.h>
 
 #include "world.h"
@@ -44,6 +45,10 @@ static void check(world *self, bool stalled) {
     ctask_fault(&self->tasks, what);
   }
   stream_check(self, stalled);
+  datagram_check(self, stalled);
+  pool_check(self, stalled);
+  process_check(self);
+  catcher_check(self, stalled);
   if (self->tasks.fault != NULL) standin_fault(self->tasks.fault);
 }
 
@@ -62,6 +67,7 @@ static bool on_stall(void) {
   current->stalled = true;
   check(current, true);
   xio_loop_interrupt(current->tasks.loop);
+  if (current->hosted) uv_stop(&current->host);
   return true;
 }
 
@@ -72,9 +78,14 @@ static void interfere(world *self) {
   uint32_t name = 1 + below(self, AGENTS);
   xio_scope *scope = self->tasks.scopes[name];
   ctask *task = self->tasks.tasks[name];
-  uint32_t what = below(self, 4);
+  uint32_t what = below(self, 6);
   ctask_event(&self->tasks, "interferes", name, what);
-  if (what != 0 && scope != NULL) {
+  if (what == 4) {
+    catcher_raise(self, name);
+  } else if (what == 5 && self->signals != NULL && self->interrupts < 2) {
+    self->interrupts++;
+    (void)standin_signal(name % 2 != 0 ? SIGINT : SIGTERM);
+  } else if (what != 0 && scope != NULL) {
     xio_scope_cancel(scope, XIO_SOURCE_CANCEL);
   } else if (task != NULL && !task->over) {
     xio_scope_cancel(&task->core.own, XIO_SOURCE_CANCEL);
@@ -118,7 +129,30 @@ static void drive_by_steps(world *self, uint32_t rounds) {
   }
 }
 
+static void turn(xio_attachment *attachment) {
+  xio_loop_turn(attachment->loop);
+}
+
+/* By a host that runs its own loop of libuv. */
+static void drive_attached(world *self) {
+  xio_loop *loop = self->tasks.loop;
+  if (xio_attach_open(&self->attachment, loop, turn, self) != XIO_OK) return;
+  for (int rounds = 0; loop->root.live != 0; rounds++) {
+    if (rounds == ROUNDS_MAX) standin_fault("world: does not end");
+    (void)uv_run(&self->host, UV_RUN_DEFAULT);
+    if (loop->root.live == 0) break;
+    if (!xio_loop_interrupted(loop)) check(self, true);
+    end_stall(self);
+    xio_attach_touch(self->attachment);
+  }
+  if (below(self, 2) == 0) xio_attach_close(self->attachment);
+}
+
 static void run_loop(world *self) {
+  if (self->hosted) {
+    drive_attached(self);
+    return;
+  }
   uint32_t way = below(self, 10);
   if (way < 6) {
     drive(self);
@@ -135,7 +169,20 @@ static xio_loop_opts loop_options(world *self, uint64_t seed) {
   xio_loop_opts opts = {
       .virtual_clock = below(self, 3) == 0, .seeded = below(self, 2) != 0, .seed = seed};
   if (below(self, 2) != 0) opts.on_turn = on_turn;
+  if (below(self, 6) == 0 && uv_loop_init(&self->host) == 0) {
+    self->hosted = true;
+    opts.uv = &self->host;
+    opts.virtual_clock = false;
+  }
   return opts;
+}
+
+/* The first signal cancels the root; the second lifts its shields. */
+static void take_signals(world *self) {
+  int64_t grace = (int64_t)below(self, 3) * 1000000;
+  if (xio_signals_open(&self->signals, self->tasks.loop, grace, true, NULL) != XIO_OK) {
+    self->signals = NULL;
+  }
 }
 
 static void spawn_agents(world *self) {
@@ -144,13 +191,30 @@ static void spawn_agents(world *self) {
   }
 }
 
+/* The host's loop ends when it has called back for all that was closed. */
+static void close_host(world *self) {
+  if (!self->hosted) return;
+  (void)uv_run(&self->host, UV_RUN_DEFAULT);
+  (void)uv_loop_close(&self->host); /* it is a fault if it cannot be */
+}
+
 /* Lets go of all objects, before the loop's end or after it. */
 static void end_all(world *self) {
-  if (below(self, 2) != 0) stream_end(self);
+  if (below(self, 2) != 0) {
+    stream_end(self);
+    files_end(self);
+    datagram_end(self);
+  }
+  if (self->signals != NULL) xio_signals_close(self->signals);
   if (self->tasks.loop->root.live == 0) ctask_collect(&self->tasks);
   xio_loop_close(self->tasks.loop);
   self->tasks.loop = NULL;
+  close_host(self);
   stream_end(self);
+  files_end(self);
+  datagram_end(self);
+  pool_end(self);
+  catcher_end(self);
 }
 
 uint64_t world_run(world *self, uint64_t seed, const uint64_t dropped[DROPS_WORDS],
@@ -170,12 +234,15 @@ uint64_t world_run(world *self, uint64_t seed, const uint64_t dropped[DROPS_WORD
   standin_on_stall(on_stall);
   xio_loop_opts opts = loop_options(self, seed);
   if (ctask_world_open(&self->tasks, opts) != XIO_OK) { /* for want of descriptors */
+    close_host(self);
     standin_end();
     return 0;
   }
   if (!self->calm && below(self, 4) == 0) {
     counting_fail(&self->tasks.memory, COUNTING_ONCE, 1 + below(self, 60));
   }
+  catcher_begin();
+  if (below(self, 4) == 0) take_signals(self);
   spawn_agents(self);
   self->tasks.after_step = after_step;
   run_loop(self);

@@ -92,10 +92,17 @@ static void shut_end(ctask *self) {
 
 /* -- reading ------------------------------------------------------------------------- */
 
+/* Whether the connection may have been lost between the system's queue and us: where it
+ * cannot be watched for want of memory. */
+static bool may_be_lost(const world *self, const wire *through) {
+  return !through->accepted && !self->calm;
+}
+
 /* Whether an error may be told to that end: something has broken the connection. */
 static bool may_fail(world *self, const end *its) {
   const wire *through = wire_of(self, its);
-  return self->weather.resets != 0 || through->closed[1 - its->side] || its->connecting;
+  return self->weather.resets != 0 || through->closed[1 - its->side] || its->connecting ||
+         may_be_lost(self, through);
 }
 
 static void take(world *self, const end *its, const char *bytes, int64_t count) {
@@ -119,8 +126,7 @@ static void judge_read(world *self, end *its, const char *bytes, int64_t count,
   } else if (count == XIO_EOF) {
     bool all = through->received[its->side] == through->sent[1 - its->side];
     WORLD_EXPECT(self, through->failed[its->side] || all, "end: bytes are missing");
-    /* one that is accepted where memory is short may be lost */
-    bool lost = !through->accepted && !self->calm;
+    bool lost = may_be_lost(self, through);
     WORLD_EXPECT(self, lost || through->failed[its->side] || through->over[1 - its->side],
                  "end: the other side has not ended");
   } else if (count != XIO_ECLOSED) {

@@ -14,6 +14,7 @@
 #define XIO_TEST_WORLD_H
 
 #include "../../base/random.h"
+#include "../../core/attach.h"
 #include "../../core/catcher.h"
 #include "../../core/check.h"
 #include "../../core/dns.h"
@@ -34,7 +35,14 @@ enum {
   WIRES = 48,
   DOORS = 2, /* places for listeners, and their ports */
   FIRST_PORT = 7000,
-  MESSAGE_MAX = 300
+  MESSAGE_MAX = 300,
+  FILES = 2,
+  FILE_MAX = 201, /* bytes that are moved at once */
+  FILE_BYTES = 1024,
+  POSTS = 3,    /* places for sockets for datagrams */
+  CHILDREN = 3, /* ... for processes */
+  CATCHERS = 2,
+  SIGNALS = 2
 };
 
 typedef struct world world;
@@ -65,7 +73,38 @@ typedef struct agent {
   uint32_t done;      /* bytes of the message that are out */
   int64_t until;      /* when it should be over */
   void *record;       /* of what it began */
+  uint32_t serial;
 } agent;
+
+typedef struct open_file {
+  xio_file *file;  /* NULL: none */
+  uint32_t serial; /* of what is in the place */
+  uint64_t user;   /* the task that uses it; 0: none */
+  bool unsure;     /* a write may still be on its way */
+  bool known;      /* what is in the file, which is this: */
+  int64_t size;
+  char bytes[FILE_BYTES];
+} open_file;
+
+typedef struct post_box {
+  xio_udp *socket; /* NULL: none */
+  uint32_t serial;
+  uint64_t user[2];
+} post_box;
+
+typedef struct child_place {
+  xio_process *process; /* NULL: none */
+  uint32_t serial;
+  int users;      /* tasks that wait */
+  int code;       /* with which it should exit */
+  bool signalled; /* it was sent something */
+} child_place;
+
+typedef struct catcher_place {
+  xio_catcher *catcher; /* NULL: none */
+  uint32_t serial;
+  uint64_t came[SIGNALS], taken[SIGNALS]; /* the last moments */
+} catcher_place;
 
 typedef struct step {
   int agent, verb;
@@ -86,7 +125,21 @@ struct world {
   int wire_count;
   xio_listener *doors[DOORS];
   int closed[DOORS]; /* how many listeners were closed there */
-  bool stalled;      /* the world has nothing to come */
+  int64_t jobs, jobs_over;
+  xio_dns *lookups[TASKS_MAX + 1]; /* by the number of the task */
+  open_file files[FILES];
+  post_box posts[POSTS];
+  child_place children[CHILDREN];
+  catcher_place catchers[CATCHERS];
+  xio_signals *signals; /* of the loop; NULL: it takes none */
+  int interrupts;       /* that were sent to it */
+  uint64_t moment;      /* counts what has an order */
+  uint32_t letters;     /* datagrams that were sent */
+  bool read_letters[64];
+  uv_loop_t host; /* the loop that it is attached to, if it is */
+  bool hosted;
+  xio_attachment *attachment;
+  bool stalled; /* the world has nothing to come */
   int stalls;
   bool calm; /* nothing breaks but what a program breaks */
 };
@@ -111,7 +164,8 @@ typedef struct verb {
 } verb;
 
 /* The verbs of each noun, ended by one without a name. */
-extern const verb general_verbs[], stream_verbs[];
+extern const verb general_verbs[], stream_verbs[], datagram_verbs[], pool_verbs[],
+    file_verbs[], process_verbs[], catcher_verbs[];
 
 #define WORLD_EXPECT(self, cond, text) \
   do { \
@@ -153,7 +207,21 @@ void program_print(const world *self);
 
 /* Each checks what it knows; `stalled`: nobody should have anything to wait for. */
 void stream_check(world *self, bool stalled);
-void stream_end(world *self); /* lets go of all, before or after the loop's end */
+void pool_check(world *self, bool stalled);
+void datagram_check(world *self, bool stalled);
+void process_check(world *self);
+void catcher_check(world *self, bool stalled);
+
+/* The process's own handlers; a signal comes; what is left of all that. */
+void catcher_begin(void);
+void catcher_raise(world *self, uint32_t which);
+void catcher_end(world *self);
+
+/* Each lets go of all, before or after the loop's end. */
+void stream_end(world *self);
+void pool_end(world *self); /* after it */
+void files_end(world *self);
+void datagram_end(world *self);
 
 /* -- one seed ------------------------------------------------------------------------ */
 
