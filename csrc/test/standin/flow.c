@@ -259,7 +259,7 @@ uint32_t stream_state(const node *self) {
   bool shut = out->fin || out->broken;
   uint32_t state = error;
   if (self->access != O_WRONLY) {
-    if (in->arrived != 0 || over) state |= EPOLLIN;
+    if (in->arrived != 0 || (over && self->socket)) state |= EPOLLIN;
     if (over) state |= self->socket ? EPOLLRDHUP : EPOLLHUP;
     if (over && shut) state |= EPOLLHUP;
   }
