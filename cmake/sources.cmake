@@ -238,6 +238,7 @@ set(XIO_LUA_META
 set(XIO_TEST_SUPPORT_SOURCES
   csrc/test/support/counting.c
   csrc/test/support/ctask.c
+  csrc/test/support/heap.c
   csrc/test/support/model.c
   csrc/test/support/twin.c
   csrc/test/support/world.c
@@ -275,6 +276,8 @@ set(XIO_UNIT_TESTS
   csrc/test/unit/test_port.c
   csrc/test/unit/test_process.c
   csrc/test/unit/test_random.c
+  csrc/test/unit/test_refusal.c
+  csrc/test/unit/test_refusal_files.c
   csrc/test/unit/test_registry.c
   csrc/test/unit/test_reply.c
   csrc/test/unit/test_runqueue.c

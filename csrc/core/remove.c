@@ -127,11 +127,13 @@ static int empty_folders(removing *remove, xio_work *work) {
       remove->depth--;
       continue;
     }
+    errno = 0; /* which tells the end from a failure */
     /* each stream is used by this thread only. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const struct dirent *entry = readdir(last->entries);
     if (entry != NULL) {
       remove_entry(remove, entry);
     } else {
+      if (errno != 0) refuse(remove, errno);
       leave(remove);
     }
   }

@@ -14,27 +14,26 @@ struct xio_stream_place {
 
 /* -- opening ------------------------------------------------------------------------- */
 
-/* What `number` stands for. */
+/* What `number` stands for. Its flags, or a status. */
 static int classify(xio_stream *stream, int number) {
   struct stat about;
   if (fstat(number, &about) != 0) return -errno;
   stream->is_socket = S_ISSOCK(about.st_mode);
   stream->is_regular = S_ISREG(about.st_mode);
   int flags = fcntl(number, F_GETFL);
+  if (flags < 0) return -errno;
   stream->reads = (flags & O_ACCMODE) != O_WRONLY;
   stream->writes = (flags & O_ACCMODE) != O_RDONLY;
-  return XIO_OK;
+  return flags;
 }
 
 int xio_stream_open(xio_stream **out, xio_loop *loop, int number) {
   xio_stream *stream = xio_alloc_new(&loop->alloc, sizeof *stream);
   if (stream == NULL) return XIO_ENOMEM;
   stream->alloc = loop->alloc;
-  int status = classify(stream, number);
-  int flags = fcntl(number, F_GETFL);
-  if (status == XIO_OK && fcntl(number, F_SETFL, flags | O_NONBLOCK) != 0) {
-    status = -errno;
-  }
+  int flags = classify(stream, number);
+  int status = flags < 0 ? flags : XIO_OK;
+  if (flags >= 0 && fcntl(number, F_SETFL, flags | O_NONBLOCK) != 0) status = -errno;
   if (status == XIO_OK) status = xio_handle_open(&stream->handle, loop, number);
   if (status != XIO_OK) {
     xio_alloc_free(&loop->alloc, stream, sizeof *stream);
@@ -54,10 +53,10 @@ int xio_stream_share(xio_stream **out, const xio_allocator *alloc, int number,
                      FILE *file) {
   xio_stream *stream = xio_alloc_new(alloc, sizeof *stream);
   if (stream == NULL) return XIO_ENOMEM;
-  int status = classify(stream, number);
-  if (status != XIO_OK) {
+  int flags = classify(stream, number);
+  if (flags < 0) {
     xio_alloc_free(alloc, stream, sizeof *stream);
-    return status;
+    return flags;
   }
   stream->is_shared = true;
   stream->file = file;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -25,6 +26,8 @@ static atomic_bool armed;
 static atomic_uint calls;
 static unsigned target;
 static unsigned chosen;
+static const char *_Atomic refused; /* the only function that may fail; NULL: any */
+static atomic_int refused_with;
 static const char *_Atomic function; /* that failed */
 static atomic_int failed_with;
 
@@ -33,6 +36,16 @@ void wrap_arm(unsigned call, unsigned error) {
   chosen = error;
   calls = 0;
   function = NULL;
+  refused = NULL;
+  armed = true;
+}
+
+void wrap_refuse(const char *name, unsigned nth, int error) {
+  target = nth;
+  calls = 0;
+  function = NULL;
+  refused = name;
+  refused_with = error;
   armed = true;
 }
 
@@ -52,7 +65,13 @@ int wrap_error(void) {
 /* What this call of `name` is to fail with; 0: it is not to fail. `errors` ends with
  * 0. */
 static int fault(const char *name, const int *errors) {
-  if (!armed || ++calls != target) return 0;
+  const char *only = refused;
+  if (!armed || (only != NULL && strcmp(only, name) != 0) || ++calls != target) return 0;
+  if (only != NULL) {
+    failed_with = refused_with;
+    function = name;
+    return refused_with;
+  }
   for (unsigned i = 0; errors[i] != 0; i++) {
     if (i != chosen) continue;
     failed_with = errors[i];
@@ -145,7 +164,23 @@ STAND_IN(ssize_t, copy_file_range,
          (from, from_at, to, to_at, size, flags), -1, EXDEV, EOPNOTSUPP, EIO, ENOSPC)
 STAND_IN(ssize_t, preadv2,
          (int fd, const struct iovec *parts, int count, off_t at, int flags),
-         (fd, parts, count, at, flags), -1, EAGAIN, EOPNOTSUPP, EIO)
+         (fd, parts, count, at, flags), -1, EAGAIN, EOPNOTSUPP, EINVAL, EINTR, EIO)
+
+/* Many file systems refuse to write at once; in one of its points it is as if this one
+ * did not. */
+ssize_t __real_pwritev2(int fd, const struct iovec *parts, int count, off_t at,
+                        int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *parts, int count, off_t at,
+                        int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *parts, int count, off_t at,
+                        int flags) {
+  static const int errors[] = {EAGAIN, EOPNOTSUPP, EINVAL, EINTR, EIO, WRAP_SHORT, 0};
+  int error = fault("pwritev2", errors);
+  if (error == WRAP_SHORT) return __real_pwritev2(fd, parts, count, at, 0);
+  if (error == 0) return __real_pwritev2(fd, parts, count, at, flags);
+  errno = error;
+  return -1;
+}
 
 /* Whatever it says, the descriptor is closed. */
 int __real_close(int fd);
@@ -356,6 +391,44 @@ int __wrap_posix_spawn(pid_t *pid, const char *path,
   return error == 0 ? __real_posix_spawn(pid, path, actions, attributes, args, env)
                     : error;
 }
+
+int __real_posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions);
+int __wrap_posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions);
+int __wrap_posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions) {
+  static const int errors[] = {ENOMEM, 0};
+  int error = fault("posix_spawn_file_actions_init", errors);
+  return error == 0 ? __real_posix_spawn_file_actions_init(actions) : error;
+}
+
+int __real_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from,
+                                            int to);
+int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from,
+                                            int to);
+int __wrap_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from,
+                                            int to) {
+  static const int errors[] = {ENOMEM, 0};
+  int error = fault("posix_spawn_file_actions_adddup2", errors);
+  return error == 0 ? __real_posix_spawn_file_actions_adddup2(actions, from, to) : error;
+}
+
+int __real_posix_spawnattr_init(posix_spawnattr_t *attributes);
+int __wrap_posix_spawnattr_init(posix_spawnattr_t *attributes);
+int __wrap_posix_spawnattr_init(posix_spawnattr_t *attributes) {
+  static const int errors[] = {ENOMEM, 0};
+  int error = fault("posix_spawnattr_init", errors);
+  return error == 0 ? __real_posix_spawnattr_init(attributes) : error;
+}
+
+/* -- memory and threads -------------------------------------------------------------- */
+
+STAND_IN(int, mprotect, (void *at, size_t size, int access), (at, size, access), -1,
+         ENOMEM)
+STAND_IN(void *, mmap, (void *at, size_t size, int access, int flags, int fd, off_t from),
+         (at, size, access, flags, fd, from), MAP_FAILED, ENOMEM)
+STAND_IN_UV(uv_mutex_init, (uv_mutex_t * mutex), (mutex), ENOMEM)
+STAND_IN_UV(uv_cond_init, (uv_cond_t * cond), (cond), ENOMEM)
+STAND_IN_UV(uv_thread_create, (uv_thread_t * thread, uv_thread_cb run, void *argument),
+            (thread, run, argument), EAGAIN)
 
 STAND_IN_UV(uv_loop_init, (uv_loop_t * loop), (loop), EMFILE, ENOMEM)
 STAND_IN_UV(uv_poll_init, (uv_loop_t * loop, uv_poll_t *poll, int fd), (loop, poll, fd),

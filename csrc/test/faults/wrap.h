@@ -15,6 +15,10 @@ enum { WRAP_SHORT = -1 };
 /* Which call, counted from 1, fails with which of its errors, counted from 0. */
 void wrap_arm(unsigned call, unsigned error);
 
+/* From now on the `nth` call, from 1, of the function called `name` fails with `error`, a
+ * positive errno; the others do not. For tests of one refusal. */
+void wrap_refuse(const char *name, unsigned nth, int error);
+
 /* No call fails any more. Whether one did. */
 bool wrap_disarm(void);
 

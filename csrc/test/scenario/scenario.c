@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <lauxlib.h>
 #include <lualib.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 
 #include "xio.h"
 
-counting scenario_memory;
 static const char *folder;    /* where scenarios are */
 static atomic_long uv_blocks; /* threads of the pool allocate too */
 
@@ -35,25 +33,6 @@ static void *uv_counted_realloc(void *ptr, size_t size) {
 static void uv_counted_free(void *ptr) {
   if (ptr != NULL) uv_blocks--;
   free(ptr);
-}
-
-/* Memory that threads share is counted, and fails, as that of the Lua state does: the
- * linker puts this in the place of the core's allocator of the C heap. */
-static pthread_mutex_t memory_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-static void *resize_locked(void *context, void *ptr, size_t old_size, size_t new_size) {
-  xio_allocator alloc = counting_allocator(&scenario_memory);
-  (void)context;
-  pthread_mutex_lock(&memory_mutex);
-  void *resized = alloc.resize(alloc.context, ptr, old_size, new_size);
-  pthread_mutex_unlock(&memory_mutex);
-  return resized;
-}
-
-xio_allocator __wrap_xio_alloc_default(void);
-
-xio_allocator __wrap_xio_alloc_default(void) {
-  return (xio_allocator){resize_locked, NULL};
 }
 
 bool scenario_init(const char *dir) {
@@ -107,7 +86,7 @@ static int l_exit(lua_State *L) {
   bool clean = scenario_clean();
   fflush(stdout);
   _Exit(!clean                          ? SCENARIO_LEAK
-        : scenario_memory.failures == 0 ? SCENARIO_NOT_MET
+        : heap_memory.failures == 0 ? SCENARIO_NOT_MET
                                         : SCENARIO_MET);
 }
 
@@ -174,8 +153,8 @@ bool scenario_help(lua_State *L, const char *name, int argument, int results) {
 }
 
 lua_State *scenario_bare_state(void) {
-  scenario_memory = (counting){0};
-  lua_State *L = lua_newstate(resize_locked, NULL);
+  heap_memory = (counting){0};
+  lua_State *L = lua_newstate(heap_resize, NULL);
   if (L != NULL && !call(L, open_libraries, "libraries", 0)) return NULL;
   return L;
 }
@@ -207,9 +186,9 @@ bool scenario_check(lua_State *L) {
 }
 
 bool scenario_clean(void) {
-  if (counting_clean(&scenario_memory) && uv_blocks == 0) return true;
-  const char *misuse = scenario_memory.misuse;
-  printf("# %zu bytes are left, %ld blocks of libuv%s%s\n", scenario_memory.bytes,
+  if (counting_clean(&heap_memory) && uv_blocks == 0) return true;
+  const char *misuse = heap_memory.misuse;
+  printf("# %zu bytes are left, %ld blocks of libuv%s%s\n", heap_memory.bytes,
          uv_blocks, misuse != NULL ? "; " : "", misuse != NULL ? misuse : "");
   return false;
 }

@@ -5,13 +5,14 @@
  * function: those in spec/torture want for memory, those in spec/faults for the
  * system. One Lua state lives at a time in a process; its memory, and what libuv
  * holds, is counted. Reads XIO_BUILD_DIR, where the Lua modules are; works from the
- * source tree. The main thread only. */
+ * source tree. The main thread only.
+ * The state's memory is that of heap.h. */
 #ifndef XIO_TEST_SCENARIO_H
 #define XIO_TEST_SCENARIO_H
 
 #include <lua.h>
 
-#include "../support/counting.h"
+#include "../support/heap.h"
 
 enum { SCENARIOS_MAX = 300 };
 
@@ -31,9 +32,6 @@ typedef struct scenario_list {
   char *names[SCENARIOS_MAX];
   int count;
 } scenario_list;
-
-/* The memory of the one Lua state. */
-extern counting scenario_memory;
 
 /* Scenarios are in `dir` from now on. Counts what libuv allocates; to be called before
  * anything of libuv. False, having printed why: tests cannot run here. */

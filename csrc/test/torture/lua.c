@@ -66,10 +66,10 @@ static int run_point(void *context) {
   scenario_push_require(L); /* for the one that is built in */
   lua_pushstring(L, "xio");
   if (!self->opens) lua_pushvalue(L, SCENARIO_FUNCTION);
-  counting_fail(&scenario_memory, self->mode, self->n);
+  counting_fail(&heap_memory, self->mode, self->n);
   int status = lua_pcall(L, self->opens ? 1 : 0, 0, 0);
-  bool met = scenario_memory.failures != 0;
-  counting_fail(&scenario_memory, COUNTING_NEVER, 0);
+  bool met = heap_memory.failures != 0;
+  counting_fail(&heap_memory, COUNTING_NEVER, 0);
   bool good = status == LUA_OK || status == LUA_ERRMEM || judge(L);
   if (good && self->opens) good = scenario_load_helpers(L);
   if (good) good = scenario_check(L);
