@@ -66,7 +66,8 @@ int wrap_error(void) {
  * 0. */
 static int fault(const char *name, const int *errors) {
   const char *only = refused;
-  if (!armed || (only != NULL && strcmp(only, name) != 0) || ++calls != target) return 0;
+  if (!armed || (only != NULL && strcmp(only, name) != 0)) return 0;
+  if (++calls != target && target != 0) return 0;
   if (only != NULL) {
     failed_with = refused_with;
     function = name;

@@ -16,7 +16,7 @@ enum { WRAP_SHORT = -1 };
 void wrap_arm(unsigned call, unsigned error);
 
 /* From now on the `nth` call, from 1, of the function called `name` fails with `error`, a
- * positive errno; the others do not. For tests of one refusal. */
+ * positive errno; the others do not. 0: every call does. For tests of one refusal. */
 void wrap_refuse(const char *name, unsigned nth, int error);
 
 /* No call fails any more. Whether one did. */

@@ -149,6 +149,33 @@ static void ipv4_is_mapped_and_back(void **state) {
   assert_string_equal(xio_address_family_name(AF_UNSPEC), "unspec");
 }
 
+static void scopes_that_are_no_interface_are_refused(void **state) {
+  (void)state;
+  static const char *const hosts[] = {"fe80::1%",  "fe80::1%4294967296", "fe80::1%1x",
+                                      "fe80::1%:", "fe80::1%9999999999", "fe80::1%/0"};
+  for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+    xio_address address;
+    assert_int_equal(parse(&address, hosts[i]), XIO_EINVAL);
+    assert_int_equal(address.size, 0);
+  }
+  /* the largest number is one, whoever has it */
+  xio_address address;
+  assert_int_equal(parse(&address, "fe80::1%4294967295"), XIO_OK);
+  assert_int_equal(address.as.v6.sin6_scope_id, UINT32_MAX);
+}
+
+static void only_ipv4_in_ipv6_is_unmapped(void **state) {
+  (void)state;
+  static const char *const hosts[] = {"1::ffff:1.2.3.4", "0:1::ffff:1.2.3.4",
+                                      "::1:ffff:1.2.3.4", "::1.2.3.4"};
+  for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+    xio_address address;
+    assert_int_equal(parse(&address, hosts[i]), XIO_OK);
+    xio_address_unmap(&address);
+    assert_int_equal(xio_address_family(&address), AF_INET6);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_are_read_and_written),
@@ -156,6 +183,8 @@ int main(void) {
       cmocka_unit_test(scopes_are_names_or_numbers),
       cmocka_unit_test(unix_sockets_have_paths_or_names),
       cmocka_unit_test(ipv4_is_mapped_and_back),
+      cmocka_unit_test(scopes_that_are_no_interface_are_refused),
+      cmocka_unit_test(only_ipv4_in_ipv6_is_unmapped),
   };
   return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

@@ -231,6 +231,64 @@ static void without_memory_nothing_is_taken(void **state) {
   end();
 }
 
+static bool wait_in_vain(ctask *self) {
+  assert_int_equal(xio_catcher_wait(catcher, &self->core, XIO_NEVER), XIO_EBUSY);
+  return true;
+}
+
+static void a_second_reader_is_refused(void **state) {
+  (void)state;
+  static const ctask_op tries[] = {CTASK_WAIT(wait_in_vain), CTASK_NOTE(7), CTASK_END};
+  begin();
+  ctask_spawn(&world, reads, 0);
+  step_world(&world);
+  ctask_spawn(&world, tries, 0);
+  step_world(&world);
+  ASSERT_NOTES(&world, 7);
+  raise(SIGUSR1);
+  for (int i = 0; i < 3; i++) step_world(&world);
+  raise(SIGUSR2);
+  run_world(&world);
+  ASSERT_NOTES(&world, 7, SIGUSR1, SIGUSR2);
+  end();
+}
+
+/* Its task has been told of the signal, and not taken it yet. */
+static void closing_before_the_reader_takes_leaves_it_nothing(void **state) {
+  (void)state;
+  struct sigaction before;
+  struct sigaction ours = {.sa_handler = see};
+  sigaction(SIGUSR1, &ours, &before);
+  begin();
+  seen = 0;
+  ctask_spawn(&world, reads, 0);
+  step_world(&world);
+  raise(SIGUSR1);
+  xio_loop_poll(world.loop);
+  assert_true(xio_catcher_busy(catcher));
+  xio_catcher_close(catcher); /* which hands it on */
+  assert_int_equal(seen, SIGUSR1);
+  sigaction(SIGUSR1, &before, NULL);
+  end_world(&world);
+}
+
+static void hooks_keep_foreign_handlers(void **state) {
+  (void)state;
+  struct sigaction before;
+  struct sigaction now;
+  struct sigaction ours = {.sa_flags = SA_SIGINFO};
+  begin();
+  sigaction(SIGUSR1, NULL, &before); /* libuv's */
+  ours.sa_handler = see;
+  sigaction(SIGUSR1, &ours, NULL); /* somebody takes it over meanwhile */
+  xio_catcher_close(catcher);
+  sigaction(SIGUSR1, NULL, &now);
+  assert_true(now.sa_handler == see || now.sa_handler == SIG_DFL);
+  ours = (struct sigaction){.sa_handler = SIG_DFL};
+  sigaction(SIGUSR1, &ours, NULL);
+  end_world(&world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(names),
@@ -243,6 +301,9 @@ int main(void) {
       cmocka_unit_test(innermost_loop_gets_it),
       cmocka_unit_test(takes_over_what_ends_the_loop),
       cmocka_unit_test(without_memory_nothing_is_taken),
+      cmocka_unit_test(a_second_reader_is_refused),
+      cmocka_unit_test(closing_before_the_reader_takes_leaves_it_nothing),
+      cmocka_unit_test(hooks_keep_foreign_handlers),
   };
   return cmocka_run_group_tests_name("catcher", tests, NULL, NULL);
 }

@@ -4,12 +4,14 @@
  * The resolver is the getaddrinfo below, which libuv finds instead of libc's: it waits in
  * its thread of the pool until the test opens the gate. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../core/dns.h"
+#include "../faults/wrap.h"
 #include "../support/unit.h"
 
 static ctask_world world;
@@ -38,7 +40,7 @@ int getaddrinfo(const char *restrict host, const char *restrict service,
   while (allowed == 0) pthread_cond_wait(&changed, &mutex);
   allowed--;
   inside--;
-  bool known = strcmp(host, "unknown") != 0;
+  bool known = host == NULL || strcmp(host, "unknown") != 0;
   if (known) alive++;
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&mutex);
@@ -95,6 +97,7 @@ typedef struct seeker {
 } seeker;
 
 static seeker seekers[TASKS];
+static const char *service = "80"; /* of all */
 static int ended;
 
 static void finish(seeker *self, int status) {
@@ -116,7 +119,8 @@ static void resume_seeker(xio_task *core) {
     finish(self, core->wait.status);
     return;
   }
-  const xio_dns_query query = {.host = self->host, .service = "80", .type = SOCK_STREAM};
+  const xio_dns_query query = {
+      .host = self->host, .service = service, .type = SOCK_STREAM};
   assert_int_equal(xio_dns_open(&self->lookup, world.loop, &query), XIO_OK);
   int64_t at = self->limit == 0 ? XIO_NEVER : time_of(&world) + self->limit;
   int status = xio_dns_wait(self->lookup, core, at);
@@ -266,6 +270,81 @@ static void closing_the_loop_waits_for_what_is_at_work(void **state) {
   end();
 }
 
+static void this_machine_and_no_service_are_found_too(void **state) {
+  (void)state;
+  begin();
+  answer(2);
+  start(0, NULL);
+  turn_until(&seekers[0]);
+  assert_int_equal(seekers[0].found, 1);
+  service = NULL;
+  start(1, "host");
+  turn_until(&seekers[1]);
+  service = "80";
+  assert_int_equal(seekers[1].found, 1);
+  end();
+}
+
+/* 61 characters of four bytes each might take 8 each in ASCII, 62 more than there are. */
+static void names_that_might_be_too_long_are_refused(void **state) {
+  (void)state;
+  static const char *const letters[] = {"\xc3\xa4", "\xe4\xb8\xad", "\xf0\x9f\x90\x8d"};
+  static const int refused_at[] = {50, 42, 31};
+  begin();
+  answer(100);
+  for (int i = 0; i < 3; i++) {
+    char host[300] = "";
+    int count = 0;
+    int status = XIO_OK;
+    while (status == XIO_OK) {
+      strcat(host, letters[i]);
+      count++;
+      seekers[0].limit = 0;
+      start(0, host);
+      turn_until(&seekers[0]);
+      status = seekers[0].status;
+    }
+    assert_int_equal(status, UV_EAI_NONAME);
+    assert_int_equal(count, refused_at[i]);
+  }
+  end();
+}
+
+static void what_cannot_begin_in_its_turn_says_so(void **state) {
+  (void)state;
+  begin();
+  for (int i = 0; i < 3; i++) start(i, "host");
+  turn();
+  await_calls(2);
+  wrap_refuse("uv_getaddrinfo", 1, ENOMEM);
+  answer(2);
+  turn_until(&seekers[2]);
+  assert_true(wrap_disarm());
+  assert_int_equal(seekers[2].status, XIO_ENOMEM);
+  turn_until(&seekers[0]);
+  turn_until(&seekers[1]);
+  end();
+}
+
+static void the_pool_may_have_any_size(void **state) {
+  (void)state;
+  static const struct {
+    const char *size;
+    int limit;
+  } pools[] = {{"1", 1}, {"3", 1}, {"8", 4}, {"many", 1}, {"-3", 1}, {"99999", TASKS}};
+  for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
+    setenv("UV_THREADPOOL_SIZE", pools[i].size, 1);
+    begin();
+    for (int j = 0; j < TASKS; j++) start(j, "host");
+    turn();
+    assert_int_equal(world.loop->working, pools[i].limit);
+    answer(TASKS);
+    for (int j = 0; j < TASKS; j++) turn_until(&seekers[j]);
+    end();
+  }
+  setenv("UV_THREADPOOL_SIZE", "4", 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_lookup_finds_addresses),
@@ -275,6 +354,10 @@ int main(void) {
       cmocka_unit_test(what_is_at_work_is_left_to_itself),
       cmocka_unit_test(a_limit_of_time_ends_it),
       cmocka_unit_test(closing_the_loop_waits_for_what_is_at_work),
+      cmocka_unit_test(this_machine_and_no_service_are_found_too),
+      cmocka_unit_test(names_that_might_be_too_long_are_refused),
+      cmocka_unit_test(what_cannot_begin_in_its_turn_says_so),
+      cmocka_unit_test(the_pool_may_have_any_size),
   };
   setenv("UV_THREADPOOL_SIZE", "4", 1); /* half of it are 2 */
   return cmocka_run_group_tests_name("dns", tests, NULL, NULL);

@@ -172,6 +172,136 @@ static void calls_of_the_system_fail(void **state) {
   run_all(makers, MAKERS, SYSTEM);
 }
 
+/* -- what is not the same for all ---------------------------------------------------- */
+
+static void begin(void) {
+  world = (ctask_world){0};
+  refusal_limit_ns = INT64_C(5000000000);
+  assert_int_equal(ctask_world_open(&world, (xio_loop_opts){0}), XIO_OK);
+}
+
+static int run_remove(const char *path) {
+  return run_path((xio_path_call){.op = XIO_PATH_REMOVE, .path = path});
+}
+
+/* A tree so deep that its lower half is moved up. */
+static void make_deep(void) {
+  char path[256];
+  snprintf(path, sizeof path, "%s/deep", folder);
+  for (int i = 0; i < 40; i++) {
+    assert_int_equal(mkdir(path, 0700), 0);
+    strcat(path, "/d");
+  }
+}
+
+/* Moving a folder up meets names that are taken, and other refusals. */
+static void deep_trees_are_moved_up(void **state) {
+  (void)state;
+  static const int again[] = {EEXIST, ENOTEMPTY, ENOTDIR};
+  begin();
+  for (int i = 0; i < 3; i++) {
+    make_deep();
+    wrap_refuse("renameat", 1, again[i]);
+    assert_int_equal(run_remove(path_of("deep")), XIO_OK);
+    assert_true(wrap_disarm());
+  }
+  make_deep();
+  wrap_refuse("renameat", 0, EEXIST);
+  assert_int_equal(run_remove(path_of("deep")), -EEXIST);
+  assert_true(wrap_disarm());
+  wrap_refuse("renameat", 1, EACCES);
+  assert_int_equal(run_remove(path_of("deep")), -EACCES);
+  assert_true(wrap_disarm());
+  assert_int_equal(run_remove(path_of("deep")), XIO_OK);
+  end_world(&world);
+}
+
+/* Where the system does not tell what an entry is, unlink() tells that it is a folder. */
+static void what_cannot_be_unlinked_may_be_a_folder(void **state) {
+  (void)state;
+  static const int tells[] = {EISDIR, EPERM};
+  begin();
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(mkdir(path_of("top"), 0700), 0);
+    assert_int_equal(symlink("nowhere", path_of("top/link")), 0);
+    wrap_refuse("unlinkat", 1, tells[i]);
+    /* which it then turns out not to be */
+    assert_int_equal(run_remove(path_of("top")), -ENOTDIR);
+    assert_true(wrap_disarm());
+    assert_int_equal(run_remove(path_of("top")), XIO_OK);
+  }
+  end_world(&world);
+}
+
+static void roots_and_dots_are_not_removed(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(run_remove(""), -ENOENT);
+  assert_int_equal(run_remove("/"), -EINVAL);
+  assert_int_equal(run_remove("//"), -EINVAL);
+  assert_int_equal(run_remove(path_of(".")), -EINVAL);
+  assert_int_equal(run_remove(path_of("../")), -EINVAL);
+  assert_int_equal(symlink(".", path_of("link")), 0);
+  assert_int_equal(run_remove(path_of("link/")), -ENOTDIR); /* not what it names */
+  assert_int_equal(unlink(path_of("link")), 0);
+  assert_int_equal(run_remove(path_of("gone")), -ENOENT);
+  end_world(&world);
+}
+
+static void names_that_are_too_long_are_refused(void **state) {
+  (void)state;
+  static char name[5000];
+  begin();
+  FILE *file_at = fopen(path_of("from"), "we");
+  assert_non_null(file_at);
+  assert_int_equal(fclose(file_at), 0);
+  xio_path_call copy = {.op = XIO_PATH_COPY, .path = path_of("from"), .to = name};
+  memset(name, 'x', sizeof name - 1);
+  assert_int_equal(run_path(copy), -ENAMETOOLONG);
+  /* short enough itself, but not with a temporary file beside it */
+  memset(name, 0, sizeof name);
+  for (size_t i = 0; i < 4093; i++) name[i] = i % 2 == 0 ? '.' : '/';
+  name[4093] = 'x';
+  assert_int_equal(run_path(copy), -ENAMETOOLONG);
+  /* a name alone is in the current folder */
+  copy.to = "xio-refusal-copy";
+  assert_int_equal(run_path(copy), XIO_OK);
+  assert_int_equal(unlink("xio-refusal-copy"), 0);
+  assert_int_equal(unlink(path_of("from")), 0);
+  end_world(&world);
+}
+
+static void what_the_system_cannot_copy_is_copied_by_blocks(void **state) {
+  (void)state;
+  static const int ends[] = {EDQUOT, ENOSPC, EIO};
+  char from[128];
+  char to[128];
+  begin();
+  strcpy(from, path_of("from"));
+  strcpy(to, path_of("to"));
+  FILE *file_at = fopen(from, "we");
+  assert_non_null(file_at);
+  assert_true(fputs("bytes", file_at) >= 0);
+  assert_int_equal(fclose(file_at), 0);
+  const xio_path_call copy = {.op = XIO_PATH_COPY, .path = from, .to = to};
+  for (int i = 0; i < 3; i++) {
+    wrap_refuse("copy_file_range", 1, ends[i]);
+    assert_int_equal(run_path(copy), -ends[i]);
+    assert_int_not_equal(access(to, F_OK), 0);
+  }
+  wrap_refuse("copy_file_range", 1, EINTR);
+  assert_int_equal(run_path(copy), XIO_OK);
+  wrap_refuse("copy_file_range", 1, EXDEV);
+  assert_int_equal(run_path(copy), XIO_OK);
+  (void)wrap_disarm();
+  struct stat about;
+  assert_int_equal(stat(to, &about), 0);
+  assert_int_equal(about.st_size, 5);
+  assert_int_equal(unlink(from), 0);
+  assert_int_equal(unlink(to), 0);
+  end_world(&world);
+}
+
 static int make_folder(void **state) {
   (void)state;
   strcpy(folder, "/tmp/xio-refusal-XXXXXX");
@@ -188,6 +318,11 @@ int main(void) {
       cmocka_unit_test(memory_that_threads_share_is_refused),
       cmocka_unit_test(memory_of_the_loop_is_refused),
       cmocka_unit_test(calls_of_the_system_fail),
+      cmocka_unit_test(deep_trees_are_moved_up),
+      cmocka_unit_test(what_cannot_be_unlinked_may_be_a_folder),
+      cmocka_unit_test(roots_and_dots_are_not_removed),
+      cmocka_unit_test(names_that_are_too_long_are_refused),
+      cmocka_unit_test(what_the_system_cannot_copy_is_copied_by_blocks),
   };
   return cmocka_run_group_tests_name("refusal_files", tests, make_folder, remove_folder);
 }

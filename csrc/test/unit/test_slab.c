@@ -2,9 +2,12 @@
  * allocator inside. */
 #include "../support/unit.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../base/slab.h"
+#include "../faults/wrap.h"
 
 enum { BLOCKS = 4000, STEPS = 200000 };
 
@@ -178,6 +181,55 @@ static void invariants_see_a_block_given_back_twice(void **state) {
   xio_slabs_close(f.slabs);
 }
 
+static void less_is_reserved_where_the_system_refuses(void **state) {
+  (void)state;
+  fixture f = {0};
+  static const char *const calls[] = {"mmap", "mprotect"};
+  for (int i = 0; i < 2; i++) {
+    wrap_refuse(calls[i], 0, ENOMEM);
+    assert_false(xio_slabs_open(&f.slabs, counting_allocator(&f.count)));
+    assert_true(wrap_disarm());
+    wrap_refuse(calls[i], 1, ENOMEM);
+    begin(&f);
+    assert_true(wrap_disarm());
+    end(&f);
+  }
+}
+
+/* Where the range gets no memory any more, the allocator inside gives it. */
+static void memory_of_the_system_is_refused(void **state) {
+  (void)state;
+  enum { LARGE = 1000, MAX = 200000 };
+  fixture f;
+  begin(&f);
+  char **blocks = calloc(MAX, sizeof *blocks);
+  assert_non_null(blocks);
+  blocks[0] = resize(&f, NULL, 0, LARGE);
+  assert_true(xio_slabs_holds(f.slabs, blocks[0]));
+  wrap_refuse("mprotect", 0, ENOMEM);
+  int count = 1;
+  for (; count < MAX && f.count.requests == 0; count++) {
+    blocks[count] = resize(&f, NULL, 0, LARGE);
+    assert_non_null(blocks[count]);
+  }
+  assert_int_equal(f.count.blocks, 1);
+  char *inside = blocks[--count];
+  memcpy(inside, "abc", 4);
+  counting_fail(&f.count, COUNTING_FROM, 1);
+  assert_null(resize(&f, NULL, 0, 24)); /* no span of that size is open, or can be */
+  char *kept = resize(&f, blocks[0], LARGE, 24); /* to get smaller never fails */
+  assert_ptr_equal(kept, blocks[0]);
+  assert_ptr_equal(resize(&f, kept, 24, LARGE), kept);
+  counting_fail(&f.count, COUNTING_NEVER, 0);
+  assert_true(wrap_disarm());
+  inside = resize(&f, inside, LARGE, 24);
+  assert_string_equal(inside, "abc");
+  resize(&f, inside, 24, 0);
+  for (int i = 0; i < count; i++) resize(&f, blocks[i], LARGE, 0);
+  free(blocks);
+  end(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_keep_their_bytes),
@@ -187,6 +239,8 @@ int main(void) {
       cmocka_unit_test(nothing_is_lost_where_memory_is_out),
       cmocka_unit_test(nothing_is_nothing),
       cmocka_unit_test(invariants_see_a_block_given_back_twice),
+      cmocka_unit_test(less_is_reserved_where_the_system_refuses),
+      cmocka_unit_test(memory_of_the_system_is_refused),
   };
   return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
 }

@@ -1,11 +1,14 @@
 /* stream, socket, listener: bytes in both directions, ends, writes cut short, connecting
  * and accepting, names and options; with C tasks. */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../core/listener.h"
+#include "../faults/wrap.h"
 #include "../support/unit.h"
 
 static ctask_world world;
@@ -334,6 +337,91 @@ static void no_memory_means_nothing_was_made(void **state) {
   end();
 }
 
+static void shared_stream_knows_each_loop_that_waits(void **state) {
+  (void)state;
+  begin_bare();
+  int numbers[2];
+  xio_allocator heap = xio_alloc_default();
+  assert_int_equal(pipe(numbers), 0);
+  assert_int_equal(xio_stream_share(&b, &heap, numbers[0], NULL), XIO_OK);
+  start(reading);
+  ctask_world inner = {0};
+  assert_int_equal(ctask_world_open(&inner, (xio_loop_opts){0}), XIO_OK);
+  ctask_spawn(&inner, reading, 0);
+  bool stalled = false;
+  xio_loop_step(inner.loop, 0, &stalled); /* the place of the second loop */
+  xio_loop_close(inner.loop);             /* its place is forgotten by the next wait */
+  inner.loop = NULL;
+  assert_true(xio_stream_waited(b, XIO_FD_READ));
+  assert_false(xio_stream_waited(b, XIO_FD_WRITE));
+  xio_scope_cancel(&world.loop->root.scope, XIO_SOURCE_CANCEL);
+  turn();
+  assert_false(xio_stream_waited(b, XIO_FD_READ));
+  xio_loop_renew(world.loop);
+  assert_int_equal(write(numbers[1], "x", 1), 1);
+  start(reading);
+  turn();
+  assert_reads(b, "x");
+  assert_null(ctask_world_end(&inner));
+  assert_true(xio_stream_close(b));
+  end();
+  for (int i = 0; i < 2; i++) assert_int_equal(close(numbers[i]), 0);
+}
+
+static void shared_stream_ends_as_its_descriptor_does(void **state) {
+  (void)state;
+  begin_bare();
+  int numbers[2];
+  assert_int_equal(pipe(numbers), 0);
+  assert_int_equal(xio_stream_share(&b, &world.loop->alloc, numbers[0], NULL), XIO_OK);
+  assert_int_equal(xio_stream_share(&a, &world.loop->alloc, numbers[1], NULL), XIO_OK);
+  assert_int_equal(put(b, "x"), XIO_EBADF); /* it cannot be written to */
+  assert_int_equal(read_status(a), XIO_EBADF);
+  assert_int_equal(put(a, ""), 0);
+  assert_int_equal(xio_stream_shutdown(a), XIO_OK);
+  assert_int_equal(xio_stream_shutdown(a), XIO_OK);
+  assert_int_equal(put(a, "x"), XIO_ECLOSED);
+  assert_int_equal(read_status(b), XIO_EOF);
+  assert_true(xio_stream_close(a)); /* the null device is there already */
+  assert_false(xio_stream_close(a));
+  assert_int_equal(xio_stream_shutdown(a), XIO_ECLOSED);
+  assert_int_equal(read_status(a), XIO_ECLOSED);
+  start(writing); /* there is nothing to wait for */
+  turn();
+  ASSERT_NOTES(&world, 0);
+  wrap_refuse("open", 0, EMFILE);
+  assert_true(xio_stream_close(b)); /* there is no null device: it stays as it was */
+  assert_true(wrap_disarm());
+  struct stat about;
+  assert_int_equal(fstat(numbers[0], &about), 0);
+  assert_true(S_ISFIFO(about.st_mode));
+  end();
+  for (int i = 0; i < 2; i++) assert_int_equal(close(numbers[i]), 0);
+}
+
+static void shared_stream_writes_what_stdio_has_kept_first(void **state) {
+  (void)state;
+  begin_bare();
+  int numbers[2];
+  assert_int_equal(pipe(numbers), 0);
+  FILE *file = fdopen(numbers[1], "w");
+  assert_non_null(file);
+  assert_int_equal(xio_stream_share(&a, &world.loop->alloc, numbers[1], file), XIO_OK);
+  assert_int_equal(xio_stream_share(&b, &world.loop->alloc, numbers[0], NULL), XIO_OK);
+  assert_true(fputs("kept ", file) >= 0);
+  assert_int_equal(put(a, "x"), 1);
+  assert_reads(b, "kept x");
+  assert_true(fputs("more", file) >= 0);
+  wrap_refuse("fstat", 1, EIO);
+  assert_int_equal(put(a, "y"), -EIO);
+  assert_true(wrap_disarm());
+  assert_int_equal(put(a, "y"), 1);
+  assert_reads(b, "morey");
+  end();
+  assert_int_equal(fclose(file), 0);
+  assert_int_equal(close(numbers[0]), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_go_both_ways),
@@ -346,6 +434,9 @@ int main(void) {
       cmocka_unit_test(connects_and_accepts),
       cmocka_unit_test(refused_connection_leaves_nothing),
       cmocka_unit_test(no_memory_means_nothing_was_made),
+      cmocka_unit_test(shared_stream_knows_each_loop_that_waits),
+      cmocka_unit_test(shared_stream_ends_as_its_descriptor_does),
+      cmocka_unit_test(shared_stream_writes_what_stdio_has_kept_first),
   };
   return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

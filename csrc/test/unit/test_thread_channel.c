@@ -468,6 +468,34 @@ static void nothing_is_lost_doubled_or_reordered(void **state) {
   for (uint64_t seed = 1; seed <= count; seed++) one_random_run(seed);
 }
 
+static void an_end_that_is_closed_fails_nothing(void **state) {
+  (void)state;
+  begin(1);
+  xio_item *error = new_thing(0, 66);
+  assert_true(xio_thread_end_close(tx, NULL));
+  assert_false(xio_thread_end_fail(tx, error, NULL));
+  assert_false(xio_thread_end_fail(rx, error, NULL)); /* it has ended already */
+  assert_null(xio_thread_end_failure(rx));
+  free_thing(error);
+  end();
+}
+
+static void a_failed_channel_takes_nothing(void **state) {
+  (void)state;
+  xio_thread_end *clone = NULL;
+  begin(1);
+  assert_int_equal(xio_thread_end_clone(tx, &clone), XIO_OK);
+  assert_true(xio_thread_end_fail(tx, new_thing(0, 66), NULL));
+  assert_false(xio_thread_end_open(tx));
+  assert_true(xio_thread_end_open(clone)); /* but it sends nothing more */
+  xio_item *late = new_thing(0, 8);
+  assert_int_equal(xio_thread_try_send(clone, late, NULL), XIO_ECLOSED);
+  assert_false(xio_thread_end_fail(clone, late, NULL));
+  free_thing(late);
+  xio_thread_end_unref(clone, NULL);
+  end();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(hand_over_in_both_orders),
@@ -481,6 +509,8 @@ int main(void) {
       cmocka_unit_test(end_of_the_loop_frees_items),
       cmocka_unit_test(watcher_is_told_and_tries),
       cmocka_unit_test(nothing_is_lost_doubled_or_reordered),
+      cmocka_unit_test(an_end_that_is_closed_fails_nothing),
+      cmocka_unit_test(a_failed_channel_takes_nothing),
   };
   return cmocka_run_group_tests_name("thread_channel", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* udp: datagrams between sockets of one loop, and what becomes of those who wait. */
+#include <errno.h>
 #include <string.h>
 
 #include "../../core/udp.h"
@@ -211,7 +212,32 @@ static void the_end_of_the_loop_closes_sockets(void **state) {
   assert_int_equal(xio_udp_bind(udp, &b_at), XIO_ECLOSED);
   assert_int_equal(xio_udp_connect(udp, NULL), XIO_ECLOSED);
   assert_int_equal(xio_udp_set(udp, XIO_UDP_TTL, 3), XIO_ECLOSED);
+  assert_int_equal(xio_udp_join(udp, &b_at, 0), XIO_ECLOSED);
+  assert_int_equal(xio_udp_leave(udp, &b_at, 0), XIO_ECLOSED);
+  assert_int_equal(xio_udp_set_interface(udp, 0), XIO_ECLOSED);
+  assert_int_equal(xio_udp_peer(udp, &address), XIO_ECLOSED);
+  char byte = 0;
+  size_t whole = 0;
+  assert_int_equal(xio_udp_receive(udp, &byte, 1, &address, &whole), XIO_ECLOSED);
+  assert_false(xio_udp_waited(udp, XIO_FD_READ));
   xio_udp_close(udp);
+  end();
+}
+
+static void groups_of_the_other_family_are_refused(void **state) {
+  (void)state;
+  xio_udp *six = NULL;
+  xio_address group;
+  begin();
+  if (xio_udp_open(&six, world.loop, AF_INET6) == XIO_OK) {
+    assert_int_equal(xio_address_parse(&group, "ff02::fb", 8, 0), XIO_OK);
+    assert_int_equal(xio_udp_join(a, &group, 0), -EAFNOSUPPORT);
+    assert_int_equal(xio_udp_set_interface(six, 0), XIO_OK);
+    assert_int_equal(xio_udp_set_interface(six, 999999), -ENODEV);
+    xio_udp_close(six);
+  }
+  assert_int_equal(xio_udp_set_interface(a, 0), XIO_OK);
+  assert_int_equal(xio_udp_set_interface(a, 999999), -EADDRNOTAVAIL);
   end();
 }
 
@@ -223,6 +249,7 @@ int main(void) {
       cmocka_unit_test(a_socket_for_both_knows_ipv4_as_such),
       cmocka_unit_test(who_waits_is_woken_by_a_datagram_and_by_the_end),
       cmocka_unit_test(the_end_of_the_loop_closes_sockets),
+      cmocka_unit_test(groups_of_the_other_family_are_refused),
   };
   return cmocka_run_group_tests_name("udp", tests, NULL, NULL);
 }
