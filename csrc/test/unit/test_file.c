@@ -1,5 +1,6 @@
 /* file, path, watch: what C tasks see of them, and that nothing is left behind. What they
  * do with names and bytes is in the specs: fs_spec, file_spec, watch_spec. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "../../core/file.h"
 #include "../../core/path.h"
 #include "../../core/watch.h"
+#include "../faults/wrap.h"
 #include "../support/unit.h"
 
 static ctask_world world;
@@ -80,6 +82,14 @@ static bool wait_read(ctask *self) {
   file->wanted = 100;
   assert_int_equal(xio_file_wait_read(file, &self->core), XIO_OK);
   return false;
+}
+
+static bool try_wait_read(ctask *self) {
+  file->wanted = 100;
+  counting_fail(&world.memory, COUNTING_ONCE, 1);
+  result = xio_file_wait_read(file, &self->core);
+  counting_fail(&world.memory, COUNTING_NEVER, 0);
+  return true;
 }
 
 static bool begin_path(ctask *self, xio_path_call call) {
@@ -366,6 +376,55 @@ static void watches_end_with_their_loop(void **state) {
   end_with_folder();
 }
 
+static void calls_of_a_reading_thread_fail(void **state) {
+  (void)state;
+  char bytes[16] = {0};
+  begin_with_folder();
+  open_file();
+  run_program(write_program);
+  xio_file_move(file, 0);
+  file->slow = true;
+  wrap_refuse("pread", 1, EINTR);
+  run_program(read_program);
+  assert_true(wrap_disarm());
+  assert_int_equal(xio_file_read(file, bytes, 5), 5);
+  xio_file_move(file, 0);
+  wrap_refuse("pread", 1, EIO);
+  run_program(read_program);
+  assert_true(wrap_disarm());
+  assert_int_equal(xio_file_read(file, bytes, 2), -EIO);
+  assert_int_equal(xio_file_read(file, bytes, 2), XIO_EAGAIN); /* it is tried again */
+  xio_file_release(file);
+  end_with_folder();
+}
+
+static void writing_stops_where_the_disk_is_full(void **state) {
+  (void)state;
+  begin_with_folder();
+  open_file();
+  wrap_refuse("pwrite", 1, ENOSPC);
+  run_program(write_program);
+  assert_int_equal(result, -ENOSPC);
+  wrap_refuse("pwrite", 1, EINTR);
+  run_program(write_program);
+  (void)wrap_disarm();
+  assert_int_equal(result, 5);
+  xio_file_release(file);
+  end_with_folder();
+}
+
+static void without_memory_nothing_is_read(void **state) {
+  (void)state;
+  static const ctask_op tries[] = {CTASK_WAIT(try_wait_read), CTASK_END};
+  begin_with_folder();
+  open_file();
+  file->slow = true;
+  run_program(tries);
+  assert_int_equal(result, XIO_ENOMEM);
+  xio_file_release(file);
+  end_with_folder();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_are_written_and_read),
@@ -378,6 +437,10 @@ int main(void) {
       cmocka_unit_test(cancelled_copy_leaves_no_file),
       cmocka_unit_test(events_wake_who_waits),
       cmocka_unit_test(too_many_events_are_told),
-      cmocka_unit_test(watches_end_with_their_loop)};
+      cmocka_unit_test(watches_end_with_their_loop),
+      cmocka_unit_test(calls_of_a_reading_thread_fail),
+      cmocka_unit_test(writing_stops_where_the_disk_is_full),
+      cmocka_unit_test(without_memory_nothing_is_read),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../core/process.h"
+#include "../faults/wrap.h"
 #include "../support/unit.h"
 
 #define MS INT64_C(1000000)
@@ -366,6 +367,101 @@ static void exit_that_another_has_reaped_is_lost(void **state) {
   end();
 }
 
+static void calls_that_fail_while_it_is_ended(void **state) {
+  (void)state;
+  static const char *const calls[] = {"opendir", "openat", "read"};
+  for (int i = 0; i < 3; i++) {
+    /* the first has ended, the second does not obey: who is left must be looked for */
+    start_sh("trap '' TERM; (trap '' TERM; sleep 0.05) & exit 0");
+    ctask_spawn(&world, waits, 0);
+    run_world(&world);
+    grace_ns = 3000 * MS + 1;
+    wrap_refuse(calls[i], i == 0 ? 1 : 0, EMFILE);
+    ctask_spawn(&world, ends, 0);
+    run_world(&world);
+    assert_int_equal(wrap_disarm(), i != 2 || wrap_function() != NULL);
+    assert_int_equal(exit_of(), 0);
+    end();
+  }
+}
+
+static void signals_to_a_group_are_refused_once_it_is_gone(void **state) {
+  (void)state;
+  start_sh("exit 0");
+  ctask_spawn(&world, waits, 0);
+  run_world(&world);
+  assert_false(xio_process_lives(process));
+  assert_int_equal(xio_process_kill(process, SIGTERM), -ESRCH);
+  grace_ns = 1;
+  end_signal = 0;
+  ctask_spawn(&world, ends, 0);
+  run_world(&world);
+  end();
+}
+
+static void what_may_not_be_killed_is_not_awaited(void **state) {
+  (void)state;
+  start_sh("sleep 0.3");
+  grace_ns = 1;
+  wrap_refuse("kill", 0, EPERM);
+  ctask_spawn(&world, ends, 0);
+  int64_t before = time_of(&world);
+  run_world(&world);
+  assert_true(wrap_disarm());
+  ASSERT_NOTES(&world, EPERM);
+  assert_true(time_of(&world) - before < 200 * MS);
+  end();
+}
+
+static void without_memory_nothing_is_adopted(void **state) {
+  (void)state;
+  begin();
+  counting_fail(&world.memory, COUNTING_ONCE, 1);
+  assert_int_equal(xio_process_adopt(&process, world.loop, getpid()), XIO_ENOMEM);
+  counting_fail(&world.memory, COUNTING_NEVER, 0);
+  assert_null(process);
+  end();
+}
+
+/* What cannot be watched is ended at once, alone where it has no group of its own. */
+static void what_cannot_be_watched_is_ended(void **state) {
+  (void)state;
+  for (int session = 0; session <= 1; session++) {
+    begin();
+    wrap_refuse("syscall", 1, EMFILE);
+    assert_int_equal(start("sleep 50", session != 0), -EMFILE);
+    assert_true(wrap_disarm());
+    assert_null(process);
+    end();
+  }
+}
+
+static void a_child_may_have_as_many_descriptors_as_there_is_room_for(void **state) {
+  (void)state;
+  char *args[] = {(char[]){"sh"}, (char[]){"-c"},
+                  (char[]){"set -- /proc/self/fd/*; exit $#"}, NULL};
+  char *env[] = {NULL};
+  int fds[XIO_LAUNCH_FDS];
+  begin();
+  for (int i = 0; i < XIO_LAUNCH_FDS; i++) fds[i] = i < 3 ? 2 : XIO_LAUNCH_FDS - i;
+  int spare = fcntl(2, F_DUPFD_CLOEXEC, 100);
+  int kept = dup(2); /* is open here without O_CLOEXEC: it is not passed on */
+  for (int i = 3; i < XIO_LAUNCH_FDS; i++) fds[i] = i % 2 == 0 ? spare : kept;
+  xio_launch_opts opts = {.file = "sh",
+                          .path = "/usr/bin:/bin",
+                          .args = args,
+                          .env = env,
+                          .fds = fds,
+                          .fd_count = XIO_LAUNCH_FDS};
+  assert_int_equal(xio_process_spawn(&process, world.loop, &opts), XIO_OK);
+  ctask_spawn(&world, waits, 0);
+  run_world(&world);
+  assert_int_equal(exit_of(), XIO_LAUNCH_FDS + 1); /* and the one of the listing */
+  close(spare);
+  close(kept);
+  end();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(exit_wakes_all_who_wait),
@@ -385,6 +481,12 @@ int main(void) {
       cmocka_unit_test(with_one_descriptor_left_a_group_still_lives),
       cmocka_unit_test(without_memory_nothing_is_started),
       cmocka_unit_test(exit_that_another_has_reaped_is_lost),
+      cmocka_unit_test(calls_that_fail_while_it_is_ended),
+      cmocka_unit_test(signals_to_a_group_are_refused_once_it_is_gone),
+      cmocka_unit_test(what_may_not_be_killed_is_not_awaited),
+      cmocka_unit_test(without_memory_nothing_is_adopted),
+      cmocka_unit_test(what_cannot_be_watched_is_ended),
+      cmocka_unit_test(a_child_may_have_as_many_descriptors_as_there_is_room_for),
   };
   return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }

@@ -431,22 +431,22 @@ static int make_condition(void) {
 /* -- all points of all makers -------------------------------------------------------- */
 
 static const refusal_maker makers[] = {
-    {"shared", make_shared, false},
-    {"registry", make_registry, false},
-    {"thread_channel", make_thread_channel, false},
-    {"mail", make_mail, false},
-    {"threads", make_threads, false},
-    {"pairs", make_pairs, false},
-    {"stream", make_stream, false},
-    {"shared stream", make_shared_stream, false},
-    {"server", make_server, false},
-    {"unix server", make_unix_server, false},
-    {"udp", make_udp, false},
-    {"udp of both", make_udp_of_both, false},
-    {"lookup", make_lookup, false},
-    {"process", make_process, false},
-    {"signals", make_signals, false},
-    {"condition", make_condition, true},
+    {"shared", make_shared, false, false},
+    {"registry", make_registry, false, false},
+    {"thread_channel", make_thread_channel, false, false},
+    {"mail", make_mail, false, false},
+    {"threads", make_threads, false, false},
+    {"pairs", make_pairs, false, false},
+    {"stream", make_stream, false, false},
+    {"shared stream", make_shared_stream, false, false},
+    {"server", make_server, false, false},
+    {"unix server", make_unix_server, false, false},
+    {"udp", make_udp, false, false},
+    {"udp of both", make_udp_of_both, false, false},
+    {"lookup", make_lookup, false, false},
+    {"process", make_process, false, false},
+    {"signals", make_signals, false, false},
+    {"condition", make_condition, true, false},
 };
 enum { MAKERS = sizeof makers / sizeof makers[0] };
 

@@ -151,9 +151,11 @@ static int make_watch(void) {
 /* -- all points of all makers -------------------------------------------------------- */
 
 static const refusal_maker makers[] = {
-    {"file", make_file, false},   {"appended file", make_appended_file, false},
-    {"paths", make_paths, false}, {"copies", make_copies, false},
-    {"watch", make_watch, false},
+    {"file", make_file, false, false},
+    {"appended file", make_appended_file, false, false},
+    {"paths", make_paths, false, true},
+    {"copies", make_copies, false, false},
+    {"watch", make_watch, false, false},
 };
 enum { MAKERS = sizeof makers / sizeof makers[0] };
 

@@ -2,6 +2,7 @@
  * and accepting, names and options; with C tasks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -422,6 +423,34 @@ static void shared_stream_writes_what_stdio_has_kept_first(void **state) {
   assert_int_equal(close(numbers[0]), 0);
 }
 
+static int option(int number, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  assert_int_equal(getsockopt(number, level, name, &value, &size), 0);
+  return value;
+}
+
+static void signs_of_life_are_asked_for(void **state) {
+  (void)state;
+  const xio_socket_opts opts = {.keepalive = 20};
+  int number = xio_socket_make(AF_INET, SOCK_STREAM, &opts);
+  assert_true(number >= 0);
+  assert_int_equal(option(number, SOL_SOCKET, SO_KEEPALIVE), 1);
+  assert_int_equal(option(number, IPPROTO_TCP, TCP_KEEPIDLE), 20);
+  assert_int_equal(option(number, IPPROTO_TCP, TCP_KEEPINTVL), 1);
+  assert_int_equal(option(number, IPPROTO_TCP, TCP_KEEPCNT), 10);
+  assert_int_equal(xio_socket_keepalive(number, UINT32_MAX), XIO_OK);
+  assert_int_equal(option(number, IPPROTO_TCP, TCP_KEEPIDLE), INT16_MAX);
+  assert_int_equal(xio_socket_keepalive(number, 0), XIO_OK);
+  assert_int_equal(option(number, SOL_SOCKET, SO_KEEPALIVE), 0);
+  assert_int_equal(close(number), 0);
+  number = xio_socket_make(AF_INET, SOCK_DGRAM, &opts); /* they are of TCP only */
+  assert_int_equal(option(number, SOL_SOCKET, SO_KEEPALIVE), 0);
+  assert_int_equal(xio_socket_keepalive(number, 5), XIO_OK);
+  assert_int_equal(option(number, SOL_SOCKET, SO_KEEPALIVE), 0);
+  assert_int_equal(close(number), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_go_both_ways),
@@ -437,6 +466,7 @@ int main(void) {
       cmocka_unit_test(shared_stream_knows_each_loop_that_waits),
       cmocka_unit_test(shared_stream_ends_as_its_descriptor_does),
       cmocka_unit_test(shared_stream_writes_what_stdio_has_kept_first),
+      cmocka_unit_test(signs_of_life_are_asked_for),
   };
   return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /* thread: jobs in threads, pools, cancelling in its three ways, and the loop's end. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../../core/thread.h"
+#include "../faults/wrap.h"
 #include "../support/unit.h"
 
 static ctask_world world;
@@ -316,6 +318,61 @@ static void jobs_of_many_tasks_race_with_their_limits(void **state) {
   end(all);
 }
 
+static void a_job_that_waits_may_be_left(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(xio_pool_open(threads, 1, &pool), XIO_OK);
+  job *first = new_job(UNTIL_TOLD, XIO_ON_CANCEL_WAIT);
+  job *second = new_job(QUICK, XIO_ON_CANCEL_WAIT);
+  job *third = new_job(QUICK, XIO_ON_CANCEL_WAIT);
+  assert_int_equal(xio_job_begin(&first->core, pool), XIO_OK);
+  assert_int_equal(xio_job_begin(&second->core, pool), XIO_OK);
+  assert_int_equal(xio_job_begin(&third->core, pool), XIO_OK);
+  assert_int_equal(second->core.state, XIO_JOB_WAITING);
+  xio_job_leave(&second->core); /* nobody will wait for it */
+  assert_int_equal(atomic_load(&dropped), 1);
+  assert_true(xio_threads_valid(threads));
+  xio_pool_close(pool); /* goes with what waits in it */
+  xio_job_leave(&third->core);
+  atomic_store(&told, true);
+  xio_job_leave(&first->core); /* is abandoned */
+  for (int i = 0; i < 5000 && atomic_load(&dropped) < 3; i++) {
+    xio_loop_poll(world.loop);
+    usleep(1000);
+  }
+  end(3);
+}
+
+static void a_job_lends_its_place(void **state) {
+  (void)state;
+  begin();
+  assert_int_equal(xio_pool_open(threads, 1, &pool), XIO_OK);
+  job *first = new_job(UNTIL_TOLD, XIO_ON_CANCEL_WAIT);
+  job *second = new_job(QUICK, XIO_ON_CANCEL_WAIT);
+  assert_int_equal(xio_job_begin(&first->core, pool), XIO_OK);
+  assert_int_equal(xio_job_begin(&second->core, pool), XIO_OK);
+  wrap_refuse("uv_thread_create", 1, EAGAIN);
+  xio_job_lend(&first->core, true); /* the second begins, but gets no thread */
+  assert_true(wrap_disarm());
+  assert_int_equal(second->core.state, XIO_JOB_OVER);
+  assert_int_equal(second->core.status, XIO_EAGAIN);
+  xio_job_leave(&second->core);
+  xio_job_lend(&first->core, false);
+  assert_true(xio_threads_valid(threads));
+  atomic_store(&told, true);
+  for (int i = 0; i < 5000 && first->core.state != XIO_JOB_OVER; i++) {
+    xio_loop_poll(world.loop);
+    usleep(1000);
+  }
+  assert_int_equal(first->core.state, XIO_JOB_OVER);
+  xio_job_lend(&first->core, true); /* it has no place any more */
+  xio_job_interrupt(&first->core, XIO_SOURCE_CANCEL);
+  assert_false(xio_job_cancelled(&first->core));
+  xio_job_leave(&first->core);
+  xio_pool_close(pool);
+  end(2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(threads_are_used_again),
@@ -328,6 +385,8 @@ int main(void) {
       cmocka_unit_test(thread_that_cannot_open_ends),
       cmocka_unit_test(closing_the_loop_ends_all),
       cmocka_unit_test(jobs_of_many_tasks_race_with_their_limits),
+      cmocka_unit_test(a_job_that_waits_may_be_left),
+      cmocka_unit_test(a_job_lends_its_place),
   };
   return cmocka_run_group_tests_name("thread", tests, NULL, NULL);
 }
