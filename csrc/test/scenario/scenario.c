@@ -85,9 +85,9 @@ static int l_exit(lua_State *L) {
   lua_close(L);
   bool clean = scenario_clean();
   fflush(stdout);
-  _Exit(!clean                          ? SCENARIO_LEAK
+  _Exit(!clean                      ? SCENARIO_LEAK
         : heap_memory.failures == 0 ? SCENARIO_NOT_MET
-                                        : SCENARIO_MET);
+                                    : SCENARIO_MET);
 }
 
 static int open_libraries(lua_State *L) {
@@ -188,7 +188,7 @@ bool scenario_check(lua_State *L) {
 bool scenario_clean(void) {
   if (counting_clean(&heap_memory) && uv_blocks == 0) return true;
   const char *misuse = heap_memory.misuse;
-  printf("# %zu bytes are left, %ld blocks of libuv%s%s\n", heap_memory.bytes,
-         uv_blocks, misuse != NULL ? "; " : "", misuse != NULL ? misuse : "");
+  printf("# %zu bytes are left, %ld blocks of libuv%s%s\n", heap_memory.bytes, uv_blocks,
+         misuse != NULL ? "; " : "", misuse != NULL ? misuse : "");
   return false;
 }

@@ -3,8 +3,8 @@
  *
  * A maker makes, uses and lets go of some nouns in a world of its own; it stops at the
  * first status that is an error. Specs and the harnesses of torture and faults do the
- * same for programs in Lua; here it is quick, and every point is tried. For one unit test,
- * which includes it; everything is static. */
+ * same for programs in Lua; here it is quick, and every point is tried. For one unit test
+ * to include; everything is static. */
 #ifndef XIO_TEST_REFUSAL_H
 #define XIO_TEST_REFUSAL_H
 
