@@ -285,7 +285,7 @@ static void this_machine_and_no_service_are_found_too(void **state) {
   end();
 }
 
-/* Of two, three and four bytes, which take at most 5, 6 and 8 characters each in ASCII. */
+/* Of two, three and four bytes, which take at most 5, 6 and 8 characters in ASCII. */
 static void names_that_might_be_too_long_are_refused(void **state) {
   (void)state;
   static const char *const letters[] = {"\xc3\xa4", "\xe4\xb8\xad", "\xf0\x9f\x90\x8d"};
