@@ -21,7 +21,7 @@
 
 #include "kernel.h"
 
-enum { CHILDREN = 48, FIRST_PID = 4000, ACTIONS = 8 };
+enum { CHILDREN = 128, FIRST_PID = 4000, ACTIONS = 8 };
 
 typedef struct child {
   pid_t pid; /* 0: free */

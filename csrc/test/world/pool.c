@@ -136,6 +136,8 @@ void pool_check(world *self, bool stalled) {
   WORLD_EXPECT(self, xio_dns_valid(self->tasks.loop), "dns: not valid");
   WORLD_EXPECT(self, !stalled || self->tasks.loop->working == 0,
                "stall: something is said to be at work");
+  WORLD_EXPECT(self, !stalled || self->jobs == self->jobs_over,
+               "stall: work was neither taken nor dropped");
 }
 
 void pool_end(world *self) {

@@ -9,6 +9,8 @@
 
 #include "world.h"
 
+enum { NS_PER_MS = 1000 * 1000, HURRY_NS = 300 * NS_PER_MS };
+
 static child_place *place_of(ctask *self) {
   return &world_of(self)->children[op_of(self)->target];
 }
@@ -121,8 +123,10 @@ static bool begin_end(ctask *self) {
   me->serial = place->serial;
   place->users++;
   place->signalled = true;
+  me->ends = self;
+  me->cancelled_at = 0;
   xio_process_end(place->process, &self->core, SIGTERM,
-                  (int64_t)op_of(self)->count * 1000);
+                  (int64_t)op_of(self)->count * NS_PER_MS);
   return false;
 }
 
@@ -132,6 +136,10 @@ static bool end_end(ctask *self) {
   if (!has_begun(self)) return true;
   ctask_event(&its->tasks, "ended", self->core.id, self->last_status);
   place->users--;
+  agent *me = agent_of(self);
+  me->ends = NULL;
+  int64_t waited = me->cancelled_at != 0 ? standin_now() - me->cancelled_at : 0;
+  WORLD_EXPECT(its, waited < HURRY_NS, "child: ending it was not hurried");
   WORLD_EXPECT(its, self->last_status == XIO_OK, "child: ending it has another status");
   WORLD_EXPECT(its, xio_process_exited(place->process) != NULL,
                "child: ended, and not exited");
@@ -147,6 +155,11 @@ void process_check(world *self) {
     const xio_process *process = self->children[i].process;
     WORLD_EXPECT(self, process == NULL || xio_process_valid(process),
                  "process: not valid");
+  }
+  for (int i = 0; i <= TASKS_MAX; i++) {
+    agent *one = &self->agents[i];
+    if (one->ends == NULL || one->cancelled_at != 0) continue;
+    if (one->ends->core.wait.scope->effective) one->cancelled_at = standin_now();
   }
 }
 

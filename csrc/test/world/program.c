@@ -5,8 +5,10 @@ static const verb *const lists[] = {general_verbs, stream_verbs, datagram_verbs,
                                     pool_verbs,    file_verbs,   process_verbs,
                                     catcher_verbs};
 
+enum { NOUNS = sizeof lists / sizeof *lists };
+
 static const verb *verb_at(int number) {
-  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+  for (int i = 0; i < NOUNS; i++) {
     for (const verb *one = lists[i]; one->name != NULL; one++) {
       if (number-- == 0) return one;
     }
@@ -14,29 +16,54 @@ static const verb *verb_at(int number) {
   return NULL;
 }
 
+static int list_of(int number) {
+  int at = 0;
+  for (const verb *one = lists[0]; number != 0; number--) {
+    if ((++one)->name == NULL) one = lists[++at];
+  }
+  return at;
+}
+
 static uint32_t below(world *self, uint32_t bound) {
   return (uint32_t)xio_random_below(&self->random, bound);
 }
 
-static int any_verb(world *self) {
-  uint32_t sum = 0;
-  const verb *one = NULL;
-  for (int i = 0; (one = verb_at(i)) != NULL; i++) sum += one->weight;
+/* Each program has its own share of each noun, and of the places for it, so that some
+ * meet more often than they would. */
+static uint32_t weight_of(const world *self, int number) {
+  const verb *one = verb_at(number);
+  return one != NULL ? one->weight * self->shares[list_of(number)] : 0;
+}
+
+static int any_verb(world *self, uint32_t sum) {
   uint32_t at = below(self, sum);
   int number = 0;
-  for (; at >= (one = verb_at(number))->weight; number++) at -= one->weight;
+  for (; at >= weight_of(self, number); number++) at -= weight_of(self, number);
   return number;
+}
+
+static uint32_t choose_shares(world *self) {
+  static const uint32_t shares[] = {0, 1, 1, 5};
+  uint32_t sum = 0;
+  for (int i = 0; i < NOUNS; i++) {
+    self->shares[i] = i == 0 ? 1 : shares[below(self, 4)];
+  }
+  for (int i = 0; verb_at(i) != NULL; i++) sum += weight_of(self, i);
+  return sum;
 }
 
 /* Agents take turns, so that what one opens is there for the others. */
 void program_make(world *self) {
+  uint32_t sum = choose_shares(self);
+  uint32_t least = below(self, 3) == 0 ? 1 : 0;
   self->step_count = 12 + (int)below(self, STEPS_MAX - 12);
   for (int i = 0; i < self->step_count; i++) {
     step *one = &self->steps[i];
-    one->verb = any_verb(self);
+    one->verb = any_verb(self, sum);
     const verb *its = verb_at(one->verb);
+    uint32_t places = least != 0 ? (its->places + 3) / 4 : its->places;
     one->agent = (int)below(self, AGENTS);
-    one->place = its->places != 0 ? below(self, its->places) : 0;
+    one->place = places != 0 ? below(self, places) : 0;
     one->amount = its->amount != 0 ? below(self, its->amount) : 0;
   }
 }

@@ -74,6 +74,8 @@ typedef struct agent {
   int64_t until;      /* when it should be over */
   void *record;       /* of what it began */
   uint32_t serial;
+  ctask *ends;          /* itself, while it waits for the end of a process */
+  int64_t cancelled_at; /* when that was seen to be cancelled; 0: it was not */
 } agent;
 
 typedef struct open_file {
@@ -115,6 +117,7 @@ struct world {
   ctask_world tasks; /* first: tasks lead here */
   xio_random random; /* of the program */
   standin_weather weather;
+  uint32_t shares[8]; /* of each noun in the program */
   step steps[STEPS_MAX];
   int step_count;
   uint64_t dropped[DROPS_WORDS]; /* steps that are left out */
