@@ -362,3 +362,11 @@ set(XIO_WORLD_SOURCES
   csrc/test/world/run.c
   csrc/test/world/stream.c
 )
+
+# Two executables: on libuv, and on the stand-in.
+set(XIO_FIDELITY_SOURCES
+  csrc/test/fidelity/loops.c
+  csrc/test/fidelity/main.c
+  csrc/test/fidelity/streams.c
+  csrc/test/fidelity/systems.c
+)

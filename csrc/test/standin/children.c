@@ -273,7 +273,8 @@ SYSTEM(long, syscall, (long number, ...)) {
     return kernel_open(fresh);
   }
   if (number != SYS_pidfd_send_signal) standin_fault("syscall: has no stand-in");
-  child *its = find((pid_t)kernel_need((int)first)->count);
+  pid_t pid = (pid_t)kernel_need((int)first)->count;
+  child *its = pid != 0 ? find(pid) : NULL;
   if (its == NULL) return fail(ESRCH);
   send_to(its, second);
   return 0;

@@ -252,7 +252,8 @@ uint32_t stream_state(const node *self) {
   const stream_node *its = &self->as.stream;
   if (its->connecting) return 0;
   uint32_t error = its->error != 0 ? EPOLLERR : 0u;
-  if (its->connection == NULL) return error | EPOLLOUT | EPOLLHUP;
+  uint32_t refused = its->refused ? EPOLLIN | EPOLLRDHUP : 0u;
+  if (its->connection == NULL) return error | refused | EPOLLOUT | EPOLLHUP;
   const flow *in = incoming(self);
   flow *out = outgoing(self);
   bool over = in->ended || in->broken;
@@ -261,7 +262,8 @@ uint32_t stream_state(const node *self) {
   if (self->access != O_WRONLY) {
     if (in->arrived != 0 || (over && self->socket)) state |= EPOLLIN;
     if (over) state |= self->socket ? EPOLLRDHUP : EPOLLHUP;
-    if (over && shut) state |= EPOLLHUP;
+    bool gone = its->connection->instant && peer_of(self) == NULL;
+    if (over && (shut || gone)) state |= EPOLLHUP;
   }
   if (self->access != O_RDONLY) {
     if (shut || has_room(out)) state |= EPOLLOUT;

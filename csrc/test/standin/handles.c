@@ -67,6 +67,7 @@ int uv_loop_init(uv_loop_t *loop) {
     if (loops[i].loop != NULL) continue;
     memset(loop, 0xa5, sizeof *loop);
     loops[i] = (loop_record){.loop = loop, .thread = pthread_self()};
+    loops[i].unpolled = true;
     loops[i].backend = kernel_open(kernel_node(NODE_DEVICE));
     loops[i].now_ms = (uint64_t)standin_now() / 1000000;
     return loops[i].backend >= 0 ? 0 : UV_EMFILE;
@@ -170,6 +171,7 @@ int uv_async_init(uv_loop_t *loop, uv_async_t *handle, uv_async_cb call) {
   if (kernel_is_short()) return -errno;
   handle_record *self = init(loop, handle, sizeof *handle, UV_ASYNC);
   self->call.async = call;
+  self->loop->unpolled = true;
   handles_start(self);
   return 0;
 }
@@ -239,6 +241,7 @@ int uv_idle_stop(uv_idle_t *handle) {
 int uv_poll_start(uv_poll_t *handle, int events, uv_poll_cb call) {
   handle_record *self = handles_open(handle, UV_POLL);
   self->events = events;
+  self->loop->unpolled = true;
   self->call.poll = call;
   handles_start(self);
   return 0;

@@ -17,6 +17,7 @@ typedef struct loop_record {
   int backend;
   uint64_t now_ms;
   bool stop, running;
+  bool unpolled;     /* libuv has not told the kernel of all that it watches */
   uint32_t requests; /* whose callbacks have not been called */
 } loop_record;
 

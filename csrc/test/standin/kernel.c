@@ -34,6 +34,7 @@ static struct {
   xio_random random;
   standin_fault_fn on_fault;
   bool (*on_stall)(void);
+  void (*on_wait)(void);
   int64_t now;
   event events[EVENTS];
   int event_count;
@@ -179,6 +180,14 @@ uint32_t standin_state(int number) {
 
 void standin_on_stall(bool (*on_stall)(void)) {
   kernel.on_stall = on_stall;
+}
+
+void standin_on_wait(void (*on_wait)(void)) {
+  kernel.on_wait = on_wait;
+}
+
+void kernel_waits(void) {
+  if (kernel.on_wait != NULL) kernel.on_wait();
 }
 
 bool kernel_stall(void) {
@@ -366,6 +375,7 @@ void standin_begin(uint64_t seed, const standin_weather *weather,
   xio_random_init(&kernel.random, seed ^ UINT64_C(0x6a09e667f3bcc909));
   kernel.on_fault = on_fault;
   kernel.on_stall = NULL;
+  kernel.on_wait = NULL;
   kernel.now = EPOCH_NS;
   kernel.event_count = 0;
   kernel.order = 0;

@@ -76,6 +76,7 @@ typedef struct stream_node {
   int side;
   int error; /* to be told, or 0 */
   bool connecting;
+  bool refused;
   uint16_t port, peer_port;
 } stream_node;
 
@@ -145,6 +146,7 @@ int kernel_count(void);
 
 /* Nothing can come any more: whether somebody has changed that. */
 bool kernel_stall(void);
+void kernel_waits(void); /* a poll lets time pass */
 
 uint32_t kernel_poll(const node *self); /* EPOLLIN and so on that hold now */
 

@@ -255,6 +255,7 @@ static void on_attempt(void *context) {
   from->as.stream.connecting = false;
   bool fails = listener == NULL || full || kernel_chance(kernel_weather.resets);
   if (from->refs > 1 && fails) {
+    from->as.stream.refused = true;
     from->as.stream.error = listener == NULL ? ECONNREFUSED : ETIMEDOUT;
     epoll_wake(from, EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP);
   } else if (from->refs > 1) {

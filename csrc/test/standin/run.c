@@ -125,6 +125,7 @@ static void block(const loop_record *loop, int64_t until) {
     if (find_ready(loop, list) != 0 || pool_waiting(loop) || signals_waiting(loop))
       return;
     if (standin_now() >= until) return;
+    kernel_waits();
     int64_t next = kernel_next();
     if (next == KERNEL_NEVER && until == KERNEL_NEVER) {
       if (!kernel_stall()) standin_fault("poll: would block for ever");
@@ -136,6 +137,7 @@ static void block(const loop_record *loop, int64_t until) {
 
 static void poll(loop_record *loop, int timeout_ms) {
   kernel_counts.polls++;
+  loop->unpolled = false;
   if (timeout_ms == 0) {
     if (kernel_weather.tick_ns != 0) kernel_hrtime();
     kernel_advance(standin_now());
@@ -180,7 +182,8 @@ static int timeout_of(const loop_record *loop) {
 }
 
 int uv_backend_timeout(const uv_loop_t *loop) {
-  return timeout_of(handles_loop(loop));
+  const loop_record *self = handles_loop(loop);
+  return self->unpolled ? 0 : timeout_of(self);
 }
 
 static void iterate(loop_record *loop, uv_run_mode mode) {

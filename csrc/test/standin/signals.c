@@ -150,10 +150,10 @@ void signals_tell(loop_record *loop) {
   for (int i = 0; i < HANDLES; i++) {
     handle_record *one = &handle_table[i];
     while (one->handle != NULL && one->loop == loop && one->caught != one->told) {
-      one->told++;
       uv_signal_t *handle = (uv_signal_t *)one->handle;
-      handle->dispatched_signals++;
       if (one->active) one->call.signal(handle, one->number);
+      one->told++;
+      handle->dispatched_signals++;
     }
   }
 }

@@ -60,6 +60,9 @@ void standin_freed(const void *memory, size_t size);
 /* Called where a poll would block for ever; false: that is a fault. */
 void standin_on_stall(bool (*on_stall)(void));
 
+/* Called where a poll lets time pass, since nothing is ready. */
+void standin_on_wait(void (*on_wait)(void));
+
 /* What poll(2) would say of a descriptor. */
 enum { STANDIN_READABLE = 1, STANDIN_WRITABLE = 2 };
 uint32_t standin_state(int number);

@@ -99,6 +99,12 @@ static void close_file(ctask *self) {
   let_go(world_of(self), op_of(self)->target);
 }
 
+static void seek_file(ctask *self) {
+  const open_file *place = file_at(self);
+  if (place->file == NULL || place->user != 0) return;
+  xio_file_move(place->file, op_of(self)->count);
+}
+
 /* -- reading ------------------------------------------------------------------------- */
 
 static void judge_bytes(world *self, const open_file *place, int64_t at,
@@ -241,6 +247,7 @@ void files_end(world *self) {
 const verb file_verbs[] = {
     {"open", CTASK_WAIT(begin_open, .finish = end_open), VERB_PLAIN, 6, FILES, 4},
     {"close file", CTASK_CALL(close_file), VERB_PLAIN, 1, FILES, 1},
+    {"seek", CTASK_CALL(seek_file), VERB_PLAIN, 6, FILES, 400},
     {"read file", CTASK_WAIT(begin_read, .finish = end_read), VERB_PLAIN, 8, FILES, 200},
     {"write file", CTASK_WAIT(begin_write, .finish = end_write), VERB_PLAIN, 8, FILES,
      200},

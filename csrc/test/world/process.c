@@ -36,7 +36,7 @@ static void start_child(ctask *self) {
   char kids[16];
   place->code = (int)(what % 50);
   (void)snprintf(code, sizeof code, "%d", place->code);
-  (void)snprintf(time, sizeof time, "%u", what * 3);
+  (void)snprintf(time, sizeof time, "%u", what % 11 == 0 ? what * 3000 : what * 3);
   (void)snprintf(kids, sizeof kids, "%u", what % 3);
   char name[] = "/sim/child";
   char none[] = "0";

@@ -4,7 +4,12 @@
 
 #include "world.h"
 
-enum { STALLS_BEFORE_SIGNAL = 3, STEPS_BEFORE_CLOSE = 40, ROUNDS_MAX = 20000 };
+enum {
+  STALLS_BEFORE_SIGNAL = 3,
+  STEPS_BEFORE_CLOSE = 40,
+  LATE_NS = 2 * 1000 * 1000,
+  ROUNDS_MAX = 20000
+};
 
 static world *current; /* for what the stand-in calls */
 
@@ -59,6 +64,17 @@ static void after_step(ctask_world *tasks) {
 static void on_turn(xio_loop *loop) {
   (void)loop;
   check(current, false);
+}
+
+/* The loop's thread sleeps in libuv. */
+static void on_wait(void) {
+  const xio_loop *loop = current->tasks.loop;
+  if (loop == NULL || loop->root.live == 0) return;
+  if (!xio_runqueue_empty(&loop->queue))
+    standin_fault("poll: waits while a task is ready");
+  if (loop->clock.is_virtual) return;
+  bool late = xio_clock_next(&loop->clock) < standin_now() - LATE_NS;
+  if (late) standin_fault("poll: waits while a timer is due");
 }
 
 /* The loop would wait for ever. */
@@ -232,6 +248,7 @@ uint64_t world_run(world *self, uint64_t seed, const uint64_t dropped[DROPS_WORD
   self->tasks.memory.on_free = standin_freed;
   standin_begin(seed, &self->weather, on_fault);
   standin_on_stall(on_stall);
+  standin_on_wait(on_wait);
   xio_loop_opts opts = loop_options(self, seed);
   if (ctask_world_open(&self->tasks, opts) != XIO_OK) { /* for want of descriptors */
     close_host(self);

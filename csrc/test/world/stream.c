@@ -245,6 +245,7 @@ static bool go_on_writing(ctask *self) {
     if (status == XIO_OK || status == XIO_ECANCELED) {
       one->stream->partial = me->done != 0;
       one->user[XIO_FD_WRITE] = self->core.id;
+      one->writer = status == XIO_OK ? self : NULL;
       return false;
     }
     WORLD_EXPECT(its, !its->calm, "write: cannot wait, for no reason");
@@ -270,6 +271,7 @@ static bool end_write(ctask *self) {
   xio_stream *stream = end_at(self)->stream;
   stream->partial = false;
   end_at(self)->user[XIO_FD_WRITE] = 0;
+  end_at(self)->writer = NULL;
   if (self->last_status == XIO_ECANCELED) {
     if (me->done != 0) stream->cut = true; /* the wait had ended before */
     WORLD_EXPECT(its, !stream->cut || me->done != 0,
@@ -465,6 +467,11 @@ void stream_check(world *self, bool stalled) {
     WORLD_EXPECT(self, xio_handle_valid(&its->stream->handle), "stream: not valid");
     WORLD_EXPECT(self, its->stream->written == wire_of(self, its)->sent[its->side],
                  "stream: its count of what went out is wrong");
+    const xio_wait *writing = its->writer != NULL ? &its->writer->core.wait : NULL;
+    bool withdrawn = writing != NULL && writing->state == XIO_WAIT_READY &&
+                     writing->status == XIO_ECANCELED;
+    WORLD_EXPECT(self, !withdrawn || !its->stream->partial || its->stream->cut,
+                 "write: given up in the middle, and more could be written");
     if (stalled && its->stream->handle.number >= 0) check_waits(self, its);
   }
   for (int i = 0; i < DOORS; i++) {

@@ -61,6 +61,7 @@ typedef struct end {
   xio_stream *stream; /* NULL: none */
   int wire, side;
   uint64_t user[2]; /* the tasks that read and write, by xio_fd_side; 0: none */
+  ctask *writer;    /* the second of these, while it waits */
   bool drained;     /* the last read left nothing */
   bool connecting;  /* not known to be connected */
   bool reads, writes;
