@@ -2,6 +2,7 @@
 -- dispositions are theirs; real time passes. What a run does with SIGINT and SIGTERM by
 -- itself: signal_run_spec.lua.
 
+local lfs = require "lfs"
 local support = require "spec.support"
 local child = require "spec.support.child"
 local xio = require "xio"
@@ -160,6 +161,24 @@ describe("xio.signal.listen", function()
       support.misuse(function() run(function() listener:wait() end) end, "listener:wait",
         "another run")
     end)
+  end)
+end)
+
+describe("signals of the process", function()
+  it("come to the thread that runs it, and not to those of the pool", function()
+    run(function() assert(xio.fs.stat ".") end)
+    local USR1 <const> = 10 -- on Linux
+    local main = io.open("/proc/self/stat"):read "n"
+    local others = 0
+    for name in lfs.dir "/proc/self/task" do
+      if name:match "^%d+$" and tonumber(name) ~= main then
+        local file <close> = assert(io.open("/proc/self/task/" .. name .. "/status"))
+        local blocked = tonumber(file:read("a"):match "SigBlk:%s*(%x+)", 16)
+        assert.not_equal(0, blocked >> USR1 - 1 & 1)
+        others = others + 1
+      end
+    end
+    assert.is_true(others > 0)
   end)
 end)
 

@@ -1,6 +1,9 @@
 /* work: see work.h. */
 #include "work.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 /* Withdraws what has not begun. */
 static int abort_work(xio_wait *wait) {
   xio_work *work = wait->source;
@@ -82,11 +85,26 @@ void xio_work_init(xio_work *work, xio_loop *loop, const xio_work_ops *ops) {
   atomic_init(&work->unwanted, false);
 }
 
+/* Hands the request to libuv's pool. Its threads, which begin with the first request, shall
+ * take no signals: those that are sent to the process are for the thread that runs it, in
+ * the order in which they were sent. */
+static int queue_request(xio_loop *loop, uv_work_t *request) {
+  if (XIO_LIKELY(loop->pool_begun)) return uv_queue_work(loop->uv, request, run, on_done);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int status = uv_queue_work(loop->uv, request, run, on_done);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  loop->pool_begun = true;
+  return status;
+}
+
 void xio_work_begin(xio_work *work) {
   xio_loop *loop = work->loop;
   XIO_ASSERT(!work->running && xio_list_empty(&work->object.link));
   atomic_store_explicit(&work->unwanted, false, memory_order_relaxed);
-  int status = uv_queue_work(loop->uv, &work->request, run, on_done);
+  int status = queue_request(loop, &work->request);
   XIO_ASSERT(status == 0); /* fails only without a function */
   work->running = true;
   loop->working++;
