@@ -3,7 +3,7 @@
 local xio = ...
 local core = require "xio.core"
 local path = os.getenv "XIO_BUILD_DIR" .. "/torture-room"
-local text = ("0123456789abcdef"):rep(5000)
+local text = ("0123456789abcdef"):rep(10000)
 local made <close> = assert(io.open(path, "w"))
 assert(made:write(text) and made:flush())
 
