@@ -10,7 +10,8 @@ local argument = require "xio.argument"
 local eyeballs = require "xio.eyeballs"
 local failure = require "xio.failure"
 
-local net = { serve = require "xio.serve".serve }
+local serve = require "xio.serve"
+local net = { serve = serve.serve }
 
 -- An event that is always set: waiting for it checks cancellation and draws on the budget.
 local passed = core.event()
@@ -405,7 +406,9 @@ function net.listen(host, port, options)
   if not addresses then return refuse_lookup("listen", shown, port, err) end
   local socket = pick(options, LISTEN_SOCKET)
   return open_first("listen", shown, port, addresses, function(address)
-    return core.tcp_listen(address.host, address.port, socket)
+    local listener, why, code = core.tcp_listen(address.host, address.port, socket)
+    if listener and socket.reuseport then serve.remember(listener, address.host, socket) end
+    return listener, why, code
   end)
 end
 

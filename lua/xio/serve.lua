@@ -2,7 +2,8 @@
 --
 -- The caller's task accepts. The handlers' group belongs to a task of its own, so that a
 -- shield can keep it, for a while, from the cancellation that ends the accepting. Loop's
--- thread.
+-- thread. With several threads each further one has a loop and a listener of its own, and
+-- serves there in the same way; the system shares the connections out between the listeners.
 
 local core = require "xio.core"
 local argument = require "xio.argument"
@@ -21,7 +22,11 @@ local PASSING = {
   EINTR = true,
 }
 
-local OPTIONS <const> = { limit = true, grace = true, on_error = true, group = true }
+local OPTIONS <const> = { limit = true, grace = true, on_error = true, group = true,
+  threads = true }
+
+-- How listeners that share their port were made: listener -> { host, port, options }.
+local shared = setmetatable({}, { __mode = "k" })
 
 -- One handler has ended.
 local leaving = {
@@ -109,8 +114,53 @@ local function hold(server)
 end
 
 local ending = {
-  __close = function(guard) guard.server.over:set() end,
+  __close = function(guard)
+    guard.server.over:set()
+    if guard.server.stopping then guard.server.stopping:close() end
+  end,
 }
+
+-- -- in further threads -----------------------------------------------------------------
+
+-- Closes the listener when the thread that began it all has done with its own.
+local function close_with(stopped, listener)
+  stopped:recv()
+  listener:close()
+end
+
+-- What runs in a further thread; a field, so that it need not be copied there.
+function module.serve_there(stopped, up, host, port, socket, handler, options)
+  local listener <close>, err = require "xio.net".listen(host, port, socket)
+  if not listener then error(err, 0) end
+  up:send(true)
+  core.group(function(group)
+    group:spawn({ name = "serve: end", daemon = true }, close_with, stopped, listener)
+    local served, failure = module.serve(listener, handler, options)
+    if not served then error(failure, 0) end
+  end)
+end
+
+-- Has the other threads listen. Returns when they do.
+local function spread(group, server)
+  local thread = require "xio.thread"
+  local made, more = shared[server.listener], server.threads - 1
+  local pool = thread.pool(more)
+  local stopping, stopped = thread.channel(1)
+  local up, heard = thread.channel(more)
+  server.stopping = stopping
+  for i = 1, more do
+    group:spawn({ name = "serve: thread " .. i + 1 }, pool.run, pool,
+      module.serve_there, stopped, up, made.host, made.port, made.options, server.handler,
+      { limit = server.limit, grace = server.grace, on_error = server.on_error })
+  end
+  for _ = 1, more do heard:recv() end
+end
+
+--- For xio.net.listen: remembers how a listener that shares its port was made.
+function module.remember(listener, host, options)
+  local _, port = listener:name()
+  shared[listener] = { host = host, port = port, options = options }
+end
 
 local function run(group, server)
   local _over <close> = setmetatable({ server = server }, ending)
@@ -120,6 +170,7 @@ local function run(group, server)
     group:spawn({ name = "serve" }, hold, server)
     server.ready:wait()
   end
+  if server.threads > 1 then spread(group, server) end
   return accept_all(server)
 end
 
@@ -134,17 +185,36 @@ local function check(options)
     argument.misuse("bad argument #3 to 'xio.net.serve' (option 'grace': number of seconds "
       .. "expected, got " .. tostring(grace) .. ")")
   end
+  local threads = options.threads
+  if threads ~= nil and (math.type(threads) ~= "integer" or threads < 1) then
+    argument.misuse("bad argument #3 to 'xio.net.serve' (option 'threads': integer of at least 1 "
+      .. "expected, got " .. tostring(threads) .. ")")
+  end
   if options.on_error ~= nil and not argument.callable(options.on_error) then
     argument.misuse("bad argument #3 to 'xio.net.serve' (option 'on_error': function expected, "
       .. "got " .. type(options.on_error) .. ")")
   end
 end
 
+-- What several threads cannot share.
+local function check_threads(listener, options)
+  if (options.threads or 1) == 1 then return end
+  if options.group then
+    argument.misuse "xio.net.serve: options 'threads' and 'group': the handlers of other threads \z
+      cannot be in a group of this one"
+  end
+  if not shared[listener] then
+    argument.misuse "xio.net.serve: option 'threads': the listener has to come from \z
+      xio.net.listen with reuseport = true, so that other threads can listen there too"
+  end
+end
+
 ---@class xio.ServeOptions
----@field limit? integer handlers at once; further connections wait in the listener's backlog
+---@field limit? integer handlers at once, in each thread; others wait in the listener's backlog
 ---@field grace? number seconds that running handlers have once no more is accepted
 ---@field on_error? fun(err: any, connection: xio.Stream) told what a handler raised
 ---@field group? xio.Group where handlers run; serve then does not wait for them
+---@field threads? integer loops that accept, each in a thread (1); see below
 
 --- Accepts connections and runs `handler(connection)` for each, in a task of its own, until
 --- `listener` is closed. The connection is closed at the handler's end, in whatever way it
@@ -160,6 +230,13 @@ end
 --- accepting and cancels the handlers: at once, or where `grace` is given after that many
 --- seconds, through which a shield keeps the handlers; it returns or raises when all have
 --- ended. The listener stays the caller's.
+---
+--- With `threads = n` a listener that was made with reuseport = true is joined by n - 1 more, each
+--- in a thread with a loop of its own, and the system shares connections out between them. The
+--- handler, and `on_error`, go there as xio.thread.run's functions do: with copies of their
+--- upvalues, so what handlers share has to be made for threads. An error of a handler ends all;
+--- where the listener is closed, or the caller cancelled, all threads stop as told above, and are
+--- waited for.
 ---
 --- ```lua
 --- local listener = assert(xio.net.listen("127.0.0.1", 0))
@@ -186,10 +263,12 @@ function module.serve(listener, handler, options)
   argument.check_callable(handler, 2, "xio.net.serve")
   options = options or {}
   check(options)
+  check_threads(listener, options)
   core.enter("xio.net.serve")
   local server = {
     listener = listener, handler = handler, handlers = options.group, active = 0,
     limit = options.limit or math.huge, grace = options.grace, on_error = options.on_error,
+    threads = options.threads or 1,
     left = core.event(), ready = core.event(), over = core.event(),
   }
   return core.group(run, server)

@@ -48,10 +48,11 @@ local ListenOptions = {}
 local UdpOptions = {}
 
 ---@class xio.ServeOptions
----@field limit? integer handlers at once; further connections wait in the listener's backlog
+---@field limit? integer handlers at once, in each thread; others wait in the listener's backlog
 ---@field grace? number seconds that running handlers have once no more is accepted
 ---@field on_error? fun(err: any, connection: xio.Stream) told what a handler raised
 ---@field group? xio.Group where handlers run; serve then does not wait for them
+---@field threads? integer loops that accept, each in a thread (1); see below
 local ServeOptions = {}
 
 --- What xio.net.listen and listen_unix give. `for connection in listener do` accepts until it
@@ -224,6 +225,9 @@ function net.listen_unix(path, options) end
 ---@return string? code
 function net.udp(host, port, options) end
 
+--- For xio.net.listen: remembers how a listener that shares its port was made.
+function net.remember() end
+
 --- Accepts connections and runs `handler(connection)` for each, in a task of its own, until
 --- `listener` is closed. The connection is closed at the handler's end, in whatever way it
 --- ends.
@@ -238,6 +242,13 @@ function net.udp(host, port, options) end
 --- accepting and cancels the handlers: at once, or where `grace` is given after that many
 --- seconds, through which a shield keeps the handlers; it returns or raises when all have
 --- ended. The listener stays the caller's.
+---
+--- With `threads = n` a listener that was made with reuseport = true is joined by n - 1 more, each
+--- in a thread with a loop of its own, and the system shares connections out between them. The
+--- handler, and `on_error`, go there as xio.thread.run's functions do: with copies of their
+--- upvalues, so what handlers share has to be made for threads. An error of a handler ends all;
+--- where the listener is closed, or the caller cancelled, all threads stop as told above, and are
+--- waited for.
 ---
 --- ```lua
 --- local listener = assert(xio.net.listen("127.0.0.1", 0))
