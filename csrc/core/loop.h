@@ -64,7 +64,7 @@ struct xio_loop {
   bool *freed;                       /* NULL, or is set when the memory goes */
   struct xio_threads *threads;       /* of thread.c; NULL while it needed none */
   bool owns_uv;
-  bool pool_begun; /* it has used libuv's pool */
+  bool pool_begun;  /* it has used libuv's pool */
   uv_loop_t own_uv; /* used when owns_uv; last, since it is large */
 };
 
