@@ -1,4 +1,48 @@
 -- equivalent: flips of tools/mutate that change nothing that anybody can see, each with the
 -- reason. `text` is a part of the line, `from` and `to` are as the tool prints them.
+local NO_0 = "opening a loop takes 0, 1 and 2: no later descriptor is one of them"
+local PREFETCH = "it only decides what the processor fetches ahead"
+local ROOM = "it only decides how much room is taken at once"
+
 return {
+  { file = "csrc/core/fd.c", text = "poller->epoll < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/copy.c", text = "copy->from < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/copy.c", text = "copy.from >= 0", from = " >= ", to = " > ", why = NO_0 },
+  { file = "csrc/core/copy.c", text = "copy->to >= 0", from = " >= ", to = " > ", why = NO_0 },
+  { file = "csrc/core/udp.c", text = "number < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/udp.c", text = "number >= 0", from = " >= ", to = " > ", why = NO_0 },
+  { file = "csrc/core/handle.c", text = "set->epoll >= 0", from = " >= ", to = " > ",
+    why = NO_0 },
+  { file = "csrc/core/process.c", text = "number < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/process.c", text = "spare < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/process.c", text = "number >= 0", from = " >= ", to = " > ", why = NO_0 },
+  { file = "csrc/core/port.c", text = "wake_fd < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/launch.c", text = "high[i] < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/stream.c", text = "null < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/stream.c", text = "if (number < 0) return number;", from = " < ",
+    to = " <= ", why = NO_0 },
+  { file = "csrc/core/remove.c", text = "number >= 0", from = " >= ", to = " > ", why = NO_0 },
+  { file = "csrc/core/remove.c", text = "top < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/file.c", text = "if (number < 0) return -errno;", from = " < ",
+    to = " <= ", why = NO_0 },
+  { file = "csrc/core/listener.c", text = "number < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/socket.c", text = "number < 0", from = " < ", to = " <= ", why = NO_0 },
+  { file = "csrc/core/clock.c", text = "delay_ns >= XIO_NEVER - now", from = " >= ", to = " > ",
+    why = "where both are equal, both branches give XIO_NEVER" },
+  { file = "csrc/core/clock.c", text = "if (at > clock->virtual_now_at)", from = " > ",
+    to = " >= ", why = "where both are equal, it sets what is there already" },
+  { file = "csrc/core/file.h", text = "file->size > file->at", from = " > ", to = " >= ",
+    why = "where both are equal, the difference is 0 too" },
+  { file = "csrc/core/process.c", text = "process->until_ms > now", from = " > ", to = " >= ",
+    why = "where both are equal, the difference is 0 too" },
+  { file = "csrc/core/handle.c", text = "i + HANDLES_AHEAD < count", from = " < ", to = " <= ",
+    why = PREFETCH },
+  { file = "csrc/base/buffer.c", text = "while (next < needed)", from = " < ", to = " <= ",
+    why = ROOM },
+  { file = "csrc/base/buffer.c", text = "needed > next && needed > CAPACITY_ROUND",
+    from = " > ", to = " >= ", why = ROOM },
+  { file = "csrc/core/settle.c", text = "if (cushion_ns > 0) {", from = " > ", to = " >= ",
+    why = "a promise of the clock more, which is given back unused" },
+  { file = "csrc/core/fd.c", text = "while (written < 0 && errno == EINTR)", from = " < ",
+    to = " <= ", why = "it is asked for at least one byte, and so never writes 0" },
 }

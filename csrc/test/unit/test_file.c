@@ -327,6 +327,7 @@ static void events_wake_who_waits(void **state) {
   assert_int_equal(kind, XIO_WATCH_RENAMED);
   assert_string_equal(name, "file");
   xio_watch_take(watch);
+  assert_true(xio_watch_close(watch));
   xio_watch_release(watch);
   end_with_folder();
 }
