@@ -185,7 +185,8 @@ static int finish_open(lua_State *L, int status, lua_KContext context) {
   return 3;
 }
 
-/* open(path, mode, exclusive): a file; see lua/xio/fs.lua. */
+/* open(path, mode, new): a file; see lua/xio/fs.lua. With `new` it must not be there yet;
+ * a number are its permissions then. */
 static int l_open(lua_State *L) {
   static const char function[] = "xio.fs.open";
   xiol_state *state = xiol_state_of(L);
@@ -194,13 +195,14 @@ static int l_open(lua_State *L) {
     lua_settop(L, 1);
     lua_pushliteral(L, "r");
   }
-  bool exclusive = lua_toboolean(L, 3) != 0;
+  bool is_new = lua_toboolean(L, 3) != 0;
+  int permissions = lua_isinteger(L, 3) ? (int)lua_tointeger(L, 3) : 0666;
   lua_settop(L, 2);
   if (lua_type(L, 2) != LUA_TSTRING) xiol_type_error(L, function, 2, "string");
   xiol_file *box = push_box(L, state);
   int flags = flags_of(lua_tostring(L, 2), box);
   if (flags < 0) xiol_arg_error(L, function, 2, "invalid mode");
-  if (exclusive) flags |= O_EXCL;
+  if (is_new) flags |= O_EXCL;
   xiol_task *task = xiol_enter(L, state, function);
   if (!xiol_is_path(L, 1)) {
     xiol_refuse_path(L, XIO_EINVAL, "open", path);
@@ -212,7 +214,7 @@ static int l_open(lua_State *L) {
     return xiol_yield(L, 0, xiol_finish_cancelled);
   if (xio_file_new(&box->file, task->runtime->loop) != XIO_OK) xiol_raise_memory(L);
   state->live.files++;
-  xio_file_call call = {.op = XIO_FILE_OPEN, .flags = flags, .mode = 0666};
+  xio_file_call call = {.op = XIO_FILE_OPEN, .flags = flags, .mode = permissions};
   call.bytes = path;
   call.count = strlen(path) + 1;
   xio_file_request *request = NULL;

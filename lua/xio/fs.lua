@@ -318,6 +318,8 @@ function fs.readfile(path)
   return file:read "a"
 end
 
+local PRIVATE = tonumber("600", 8)
+
 local WRITE_OPTIONS = { atomic = "boolean", append = "boolean" }
 
 -- Removes a temporary file where it has not taken its place.
@@ -327,12 +329,13 @@ local temporary_type = {
   end,
 }
 
--- A new file beside `path`; its name is kept in `temporary` to be removed.
-local function open_temporary(path, temporary)
+-- A new file beside `path`; its name is kept in `temporary` to be removed. Where it replaces
+-- another (`stat`), it is its owner's alone until it has the permissions of that.
+local function open_temporary(path, temporary, stat)
   local folder = path:match "^.*/" or ""
   while true do
     local name = ("%s.xio-%08x"):format(folder, math.random(0, 0xffffffff))
-    local file, err, code = path_functions.open(name, "w", true)
+    local file, err, code = path_functions.open(name, "w", stat and PRIVATE or true)
     if file then
       temporary.path = name
       return file
@@ -357,7 +360,7 @@ local function replace(target, stat, data)
     if not may then return nil, err, code end
   end
   local temporary <close> = setmetatable({}, temporary_type)
-  local file <close>, err, code = open_temporary(target, temporary)
+  local file <close>, err, code = open_temporary(target, temporary, stat)
   if not file then return nil, err, code end
   local done
   done, err, code = write_all(file, data, true)

@@ -108,11 +108,11 @@ local function read_chunk()
   local text = read_line("_PROMPT", "> ")
   if not text then return text end
   text = string.gsub(text, "^=", "return ")
-  local chunk = load("return " .. text, CHUNK_NAME)
+  local chunk = load("return " .. text, CHUNK_NAME, "t")
   if chunk then return chunk end
   while true do
     local err
-    chunk, err = load(text, CHUNK_NAME)
+    chunk, err = load(text, CHUNK_NAME, "t")
     if chunk or not string.find(err, "<eof>$") then return chunk, err end
     local more = read_line("_PROMPT2", ">> ")
     if more == false then return false end
