@@ -1,6 +1,6 @@
 # Fuzzers: one program for each parser of outside data (tools/fuzz builds and runs them).
 # Needs clang. Beginnings of their corpora are in csrc/test/fuzz/corpus.
-set(XIO_FUZZERS address options message read report)
+set(XIO_FUZZERS address options message prompt read report)
 
 # Adds the fuzzer `name` of the files that follow.
 function(xio_add_fuzzer name)
@@ -22,7 +22,7 @@ endfunction()
 xio_add_fuzzer(address csrc/test/fuzz/address.c)
 xio_add_state_fuzzer(options csrc/test/fuzz/options.c csrc/cli/options.c)
 xio_add_state_fuzzer(message csrc/test/fuzz/message.c)
-foreach(script IN ITEMS read report)
+foreach(script IN ITEMS prompt read report)
   xio_add_state_fuzzer(${script} csrc/test/fuzz/script.c)
   target_compile_definitions(fuzz_${script} PRIVATE "FUZZ_SCRIPT=\"${script}\"")
 endforeach()

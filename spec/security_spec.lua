@@ -115,7 +115,8 @@ describe("security:", function()
           end)
           while not done do
             for name in lfs.dir(dir) do
-              local mode = name:find "^%.xio%-" and lfs.attributes(dir .. "/" .. name, "permissions")
+              local mode = name:find "^%.xio%-"
+                and lfs.attributes(dir .. "/" .. name, "permissions")
               if mode then
                 seen = true
                 if mode ~= "rw-------" then open = open + 1 end
