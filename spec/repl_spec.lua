@@ -320,3 +320,18 @@ w \n4\r\n>\x20
 ]] .. END, { env = "XIO_EDIT=0" })
   end)
 end)
+
+describe("completion at the prompt", function()
+  local complete = dofile "lua/xio/complete.lua"
+
+  it("goes on with names and fields", function()
+    assert.same({ "ring", { "string" } }, { complete "x = st" })
+    assert.same({ "erse", { "reverse" } }, { complete "string.rev" })
+  end)
+
+  it("leaves numbers alone", function()
+    for _, line in ipairs { "1n", "x = 0xf", "1e", "0x1p", "3.e" } do
+      assert.same({ "", {} }, { complete(line) }, line)
+    end
+  end)
+end)

@@ -75,7 +75,7 @@ end
 ---@return string[] names  all that begin so, sorted; none: nothing does
 local function complete(line)
   local path = line:match("[%a_][%w_%.:]*$")
-  if not path or line:sub(1, #line - #path):find("[%.:]$") then return "", {} end
+  if not path or line:sub(1, #line - #path):find("[%d%.:]$") then return "", {} end
   local value, start, mark = globals, path, nil
   for name, separator in path:gmatch("([%w_]*)([%.:])") do
     value = field(value, name)
