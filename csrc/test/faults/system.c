@@ -152,11 +152,7 @@ int main(int argc, char **argv) {
     if (!scenario_can_be_warm(list[i])) continue;
     apart_tally sums = {0};
     bool good = run_points(argv[0], list[i], &sums);
-    printf(
-        "%s %d - %-22s %6u points %6u errors told %3u bad %3u crashes %3u hangs "
-        "%3u leaks\n",
-        good ? "ok" : "not ok", ++number, list[i], sums.points, sums.errors, sums.bad,
-        sums.crashes, sums.hangs, sums.leaks);
+    apart_print(good, ++number, list[i], "", "errors told", &sums);
     if (!good) failed++;
   }
   printf("1..%d\n%d passed, %d failed\n", number, number - failed, failed);

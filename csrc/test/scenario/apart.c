@@ -65,6 +65,15 @@ bool apart_run(int (*run)(void *context), void *context, bool looks, apart_tally
   return end == SCENARIO_MET || end == SCENARIO_ERROR;
 }
 
+void apart_print(bool good, int number, const char *scenario, const char *mode,
+                 const char *errors, const apart_tally *sums) {
+  printf(
+      "%s %d - %-26s %-13s %6u points %6u %s %3u bad %3u crashes %3u hangs %3u "
+      "leaks\n",
+      good ? "ok" : "not ok", number, scenario, mode, sums->points, sums->errors, errors,
+      sums->bad, sums->crashes, sums->hangs, sums->leaks);
+}
+
 bool apart_read_part(const char *text, int *part, int *parts) {
   char *end = NULL;
   long first = strtol(text, &end, 10);

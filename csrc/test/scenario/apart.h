@@ -17,6 +17,11 @@ typedef struct apart_tally {
 bool apart_run(int (*run)(void *context), void *context, bool looks, apart_tally *sums,
                bool *met);
 
+/* Prints the row of a scenario, a line of TAP: its name, the mode (or ""), and what was
+ * counted; `errors` is what an error that was told is called. */
+void apart_print(bool good, int number, const char *scenario, const char *mode,
+                 const char *errors, const apart_tally *sums);
+
 /* Reads "2/3", the second of three parts; `*part` counts from 0. */
 bool apart_read_part(const char *text, int *part, int *parts);
 

@@ -10,13 +10,12 @@
  * each scenario and mode; a point that failed is printed with the command that repeats
  * it. */
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "../../core/check.h"
+#include "../scenario/apart.h"
 #include "../support/ctask.h"
 
-enum { SECONDS_MAX = 3, POINTS_MAX = 2000 };
+enum { POINTS_MAX = 2000 };
 
 static const ctask_op forever[] = {CTASK_FOREVER, CTASK_END};
 static const ctask_op sleeper[] = {CTASK_SLEEP(10), CTASK_END};
@@ -118,9 +117,10 @@ static void run_again(ctask_world *world) {
   }
 }
 
-/* Runs one point. NULL: all well; `*requests` is how many requests were made. */
+/* Runs one point. NULL: all well; `*requests` is how many requests were made, `*told`
+ * whether an error was. */
 static const char *run_point(size_t scenario, counting_mode mode, uint64_t n,
-                             uint64_t *requests) {
+                             uint64_t *requests, bool *told) {
   static ctask_world world;
   world = (ctask_world){0};
   counting_fail(&world.memory, mode, n);
@@ -128,6 +128,7 @@ static const char *run_point(size_t scenario, counting_mode mode, uint64_t n,
   int status = ctask_world_open(&world, (xio_loop_opts){.virtual_clock = true});
   if (status != XIO_OK) {
     *requests = world.memory.requests;
+    *told = true;
     if (status != XIO_ENOMEM || world.loop != NULL) return "torture: another status";
     return counting_clean(&world.memory) ? NULL : "torture: a failed open leaves memory";
   }
@@ -141,50 +142,41 @@ static const char *run_point(size_t scenario, counting_mode mode, uint64_t n,
   }
   if (ctask_run(&world) != XIO_OK) ctask_fault(&world, "torture: the run does not end");
   *requests = world.memory.requests;
+  *told = world.raised.count != 0;
   if (world.fault == NULL) check(&world);
   if (world.fault == NULL) run_again(&world);
   return world.fault != NULL ? world.fault : ctask_world_end(&world);
 }
 
-/* Runs one point in a process of its own. False: it failed, and why was printed. `*done`:
- * the run made fewer than n requests. */
-static bool run_apart(size_t scenario, counting_mode mode, uint64_t n, bool *done) {
-  (void)fflush(stdout);
-  pid_t child = fork();
-  if (child < 0) {
-    printf("# fork failed\n");
-    return false;
-  }
-  if (child == 0) {
-    alarm(SECONDS_MAX);
-    uint64_t requests = 0;
-    const char *fault = run_point(scenario, mode, n, &requests);
-    if (fault != NULL) printf("# %s\n", fault);
-    (void)fflush(stdout);
-    /* not _exit: a sanitizer then looks for leaks. There is one thread. */
-    exit(fault != NULL ? 1 : requests < n ? 2 : 0); /* NOLINT(concurrency-mt-unsafe) */
-  }
-  int status = 0;
-  if (waitpid(child, &status, 0) != child) return false;
-  if (WIFSIGNALED(status)) {
-    printf("# ended by signal %d\n", WTERMSIG(status));
-    return false;
-  }
-  *done = WEXITSTATUS(status) == 2;
-  return WEXITSTATUS(status) == 0 || *done;
+typedef struct point {
+  size_t scenario;
+  counting_mode mode;
+  uint64_t n;
+} point;
+
+static int run_apart(void *context) {
+  const point *self = context;
+  uint64_t requests = 0;
+  bool told = false;
+  const char *fault = run_point(self->scenario, self->mode, self->n, &requests, &told);
+  if (fault != NULL) printf("# %s\n", fault);
+  if (fault != NULL) return SCENARIO_BAD;
+  return requests < self->n ? SCENARIO_NOT_MET : told ? SCENARIO_ERROR : SCENARIO_MET;
 }
 
 /* All points of one scenario and mode. */
 static bool run_points(const char *program, size_t scenario, counting_mode mode,
-                       uint64_t *n) {
-  bool done = false;
-  for (*n = 1; !done && *n < POINTS_MAX; ++*n) {
-    if (run_apart(scenario, mode, *n, &done)) continue;
+                       apart_tally *sums) {
+  bool met = true;
+  point self = {scenario, mode, 0};
+  for (uint64_t n = 1; met && n < POINTS_MAX; n++) {
+    self.n = n;
+    if (apart_run(run_apart, &self, true, sums, &met)) continue;
     printf("# repeat it: %s %zu %d %llu\n", program, scenario, (int)mode,
-           (unsigned long long)*n);
+           (unsigned long long)n);
     return false;
   }
-  return done;
+  return !met;
 }
 
 int main(int argc, char **argv) {
@@ -193,7 +185,9 @@ int main(int argc, char **argv) {
     uint64_t requests = 0;
     size_t scenario = (size_t)strtoul(argv[1], NULL, 10) % SCENARIOS;
     counting_mode mode = (counting_mode)strtoul(argv[2], NULL, 10);
-    const char *fault = run_point(scenario, mode, strtoull(argv[3], NULL, 10), &requests);
+    bool told = false;
+    const char *fault =
+        run_point(scenario, mode, strtoull(argv[3], NULL, 10), &requests, &told);
     printf("%s\n", fault != NULL ? fault : "well");
     return fault != NULL ? EXIT_FAILURE : EXIT_SUCCESS;
   }
@@ -202,10 +196,10 @@ int main(int argc, char **argv) {
   printf("1..%d\n", (int)SCENARIOS * 3);
   for (size_t scenario = 0; scenario < SCENARIOS; scenario++) {
     for (counting_mode mode = COUNTING_ONCE; mode <= COUNTING_FROM; mode++) {
-      uint64_t points = 0;
-      bool well = run_points(argv[0], scenario, mode, &points);
-      printf("%s %d - %s, failing %s: %llu points\n", well ? "ok" : "not ok", ++number,
-             scenarios[scenario].name, modes[mode], (unsigned long long)points - 1);
+      apart_tally sums = {0};
+      bool well = run_points(argv[0], scenario, mode, &sums);
+      apart_print(well, ++number, scenarios[scenario].name, modes[mode], "memory errors",
+                  &sums);
       if (!well) failed++;
     }
   }

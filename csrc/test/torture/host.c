@@ -15,22 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "../support/counting.h"
+#include "../scenario/apart.h"
 #include "xio.h"
 
-enum { SECONDS_MAX = 5, POINTS_MAX = 200000, OPEN_STRIDE = 61 };
-
-enum { END_MET = 10, END_NOT_MET, END_BAD, END_LEAK };
+enum { POINTS_MAX = 200000, OPEN_STRIDE = 61 };
 
 static counting memory;
 static const char *fault; /* the first that went wrong */
+static bool told;         /* a function has said that memory is out */
 
 /* A result is as it should be, and the stack has what it says; both are cleared away. */
 static bool accept(lua_State *L, int result, int top, int values, const char *what) {
   bool good = result >= 0 || result == XIO_ERR_MEMORY;
+  if (result == XIO_ERR_MEMORY) told = true;
   if (good && lua_gettop(L) != top + (result < 0 ? 1 : values)) good = false;
   if (!good && fault == NULL) fault = what;
   if (!good) {
@@ -146,7 +144,7 @@ static int run_point(bool opens, counting_mode mode, uint64_t n) {
   lua_pushcfunction(L, l_job);
   lua_setglobal(L, "job");
   xio_runtime *runtime = NULL;
-  if (!opens && xio_open(L, NULL, &runtime) != 0) return END_BAD;
+  if (!opens && xio_open(L, NULL, &runtime) != 0) return SCENARIO_BAD;
   counting_fail(&memory, mode, n);
   if (opens) {
     accept(L, xio_open(L, NULL, &runtime), 0, 0, "xio_open");
@@ -166,31 +164,24 @@ static int run_point(bool opens, counting_mode mode, uint64_t n) {
   lua_close(L);
   if (fault != NULL) {
     printf("# %s\n", fault);
-    return END_BAD;
+    return SCENARIO_BAD;
   }
   if (!counting_clean(&memory)) {
     printf("# %zu bytes are left\n", memory.bytes);
-    return END_LEAK;
+    return SCENARIO_LEAK;
   }
-  return met ? END_MET : END_NOT_MET;
+  return !met ? SCENARIO_NOT_MET : told ? SCENARIO_ERROR : SCENARIO_MET;
 }
 
-/* One point in a process of its own; `*done`: there are no more. */
-static bool run_apart(bool opens, counting_mode mode, uint64_t n, bool *done) {
-  fflush(stdout);
-  pid_t child = fork();
-  if (child == 0) {
-    alarm(SECONDS_MAX);
-    int end = run_point(opens, mode, n);
-    fflush(stdout);
-    _exit(end);
-  }
-  int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child) return false;
-  int end = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-  *done = end == END_NOT_MET;
-  if (WIFSIGNALED(status)) printf("# ended by signal %d\n", WTERMSIG(status));
-  return end == END_MET || end == END_NOT_MET;
+typedef struct point {
+  bool opens;
+  counting_mode mode;
+  uint64_t n;
+} point;
+
+static int run_apart(void *context) {
+  const point *self = context;
+  return run_point(self->opens, self->mode, self->n);
 }
 
 static const char *const scenarios[] = {"use", "open"};
@@ -198,20 +189,20 @@ static const char *const modes[] = {"never", "once", "twice", "from there on"};
 
 static bool run_points(const char *program, int scenario, counting_mode mode,
                        int number) {
-  bool opens = scenario == 1;
-  bool done = false;
-  unsigned points = 0, failed = 0;
-  uint64_t step = opens ? OPEN_STRIDE : 1;
-  for (uint64_t n = 1 + mode % step; !done && n < POINTS_MAX && failed < 3; n += step) {
-    points++;
-    if (run_apart(opens, mode, n, &done)) continue;
+  point self = {scenario == 1, mode, 0};
+  bool met = true;
+  unsigned failed = 0;
+  apart_tally sums = {0};
+  uint64_t step = self.opens ? OPEN_STRIDE : 1;
+  for (uint64_t n = 1 + mode % step; met && n < POINTS_MAX && failed < 3; n += step) {
+    self.n = n;
+    if (apart_run(run_apart, &self, false, &sums, &met)) continue;
     failed++;
     printf("# repeat it: %s %s %d %llu\n", program, scenarios[scenario], (int)mode,
            (unsigned long long)n);
   }
-  bool good = done && failed == 0;
-  printf("%s %d - %s, %s: %u points\n", good ? "ok" : "not ok", number,
-         scenarios[scenario], modes[mode], points);
+  bool good = !met && failed == 0;
+  apart_print(good, number, scenarios[scenario], modes[mode], "memory errors", &sums);
   return good;
 }
 
@@ -219,7 +210,7 @@ int main(int argc, char **argv) {
   if (argc == 4) {
     bool opens = strcmp(argv[1], scenarios[1]) == 0;
     int end = run_point(opens, (counting_mode)atoi(argv[2]), strtoull(argv[3], NULL, 10));
-    return end == END_MET || end == END_NOT_MET ? 0 : 1;
+    return end < SCENARIO_BAD ? 0 : 1;
   }
   bool good = true;
   int number = 0;

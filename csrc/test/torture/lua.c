@@ -136,11 +136,7 @@ static int run_scenario(const char *program, const char *scenario, int *number) 
     if (!opens(scenario) && scenario_can_be_warm(scenario)) {
       good = run_points(program, scenario, true, mode, &sums) && good;
     }
-    printf(
-        "%s %d - %-22s %-13s %6u points %6u memory errors %3u bad %3u crashes "
-        "%3u hangs %3u leaks\n",
-        good ? "ok" : "not ok", ++*number, scenario, modes[mode], sums.points,
-        sums.errors, sums.bad, sums.crashes, sums.hangs, sums.leaks);
+    apart_print(good, ++*number, scenario, modes[mode], "memory errors", &sums);
     if (!good) failed++;
   }
   return failed;
