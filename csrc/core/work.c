@@ -85,9 +85,9 @@ void xio_work_init(xio_work *work, xio_loop *loop, const xio_work_ops *ops) {
   atomic_init(&work->unwanted, false);
 }
 
-/* Hands the request to libuv's pool. Its threads, which begin with the first request, shall
- * take no signals: those that are sent to the process are for the thread that runs it, in
- * the order in which they were sent. */
+/* Hands the request to libuv's pool. Its threads, which begin with the first request,
+ * shall take no signals: those that are sent to the process are for the thread that runs
+ * it, in the order in which they were sent. */
 static int queue_request(xio_loop *loop, uv_work_t *request) {
   if (XIO_LIKELY(loop->pool_begun)) return uv_queue_work(loop->uv, request, run, on_done);
   sigset_t all;

@@ -156,7 +156,7 @@ local function spread(group, server)
   for _ = 1, more do heard:recv() end
 end
 
---- For xio.net.listen: remembers how a listener that shares its port was made.
+-- For xio.net.listen: remembers how a listener that shares its port was made.
 function module.remember(listener, host, options)
   local _, port = listener:name()
   shared[listener] = { host = host, port = port, options = options }

@@ -225,9 +225,6 @@ function net.listen_unix(path, options) end
 ---@return string? code
 function net.udp(host, port, options) end
 
---- For xio.net.listen: remembers how a listener that shares its port was made.
-function net.remember() end
-
 --- Accepts connections and runs `handler(connection)` for each, in a task of its own, until
 --- `listener` is closed. The connection is closed at the handler's end, in whatever way it
 --- ends.
