@@ -326,11 +326,20 @@ static void queue(xio_fd_slot *slot, const xio_fd *owner, xio_fd_side side,
   if (slot->poller->waiters++ == 0) uv_ref((uv_handle_t *)&slot->poller->handle);
 }
 
+/* Whether a task waits for that side of the file that the number stands for now. Who
+ * waits for one that is gone is told so. */
+static bool is_busy(xio_fd_slot *slot, xio_fd_side side) {
+  if (XIO_LIKELY(slot->waiting[side] == NULL)) return false;
+  int status = arm(slot, interests(slot));
+  (void)status; /* the caller meets it again */
+  return slot->waiting[side] != NULL;
+}
+
 /* The common part of both waits. `owner` may be NULL. */
 static int wait_on(xio_fd_slot *slot, const xio_fd *owner, xio_fd_side side,
                    xio_task *task, int64_t at) {
   xio_wait *wait = &task->wait;
-  if (slot->waiting[side] != NULL) return XIO_EBUSY;
+  if (is_busy(slot, side)) return XIO_EBUSY;
   int status = xio_wait_limit(wait, at, XIO_ETIMEDOUT);
   if (status != XIO_OK) return status;
   status = arm(slot, interests(slot) | interest(side));
