@@ -353,10 +353,12 @@ set(XIO_STANDIN_SOURCES
 set(XIO_WORLD_SOURCES
   csrc/test/world/catcher.c
   csrc/test/world/datagram.c
-  csrc/test/world/files.c
+  csrc/test/world/descriptor.c
+  csrc/test/world/file.c
   csrc/test/world/general.c
   csrc/test/world/main.c
   csrc/test/world/pool.c
+  csrc/test/world/port.c
   csrc/test/world/process.c
   csrc/test/world/program.c
   csrc/test/world/run.c

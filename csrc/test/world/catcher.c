@@ -20,11 +20,15 @@ static int count_of(int place) {
   return place == 0 ? 1 : SIGNALS;
 }
 
+static world *listening; /* handlers know nobody */
+
 static void own_handler(int signum) {
   (void)signum;
+  port_ring(listening);
 }
 
-void catcher_begin(void) {
+void catcher_begin(world *self) {
+  listening = self;
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = own_handler;

@@ -22,6 +22,7 @@ static int64_t run_job(xio_work *work) {
   job *self = XIO_CONTAINER_OF(work, job, work);
   WORLD_EXPECT(self->world, !self->ran && !self->over, "work: runs twice, or too late");
   self->ran = true;
+  port_post(self->world);
   if (xio_work_unwanted(work) && self->number % 2 == 0) return XIO_ECANCELED;
   return self->number * FACTOR;
 }

@@ -1,9 +1,9 @@
 /* program: lists of steps, and how they become what agents do. */
 #include "world.h"
 
-static const verb *const lists[] = {general_verbs, stream_verbs, datagram_verbs,
-                                    pool_verbs,    file_verbs,   process_verbs,
-                                    catcher_verbs};
+static const verb *const lists[] = {general_verbs, stream_verbs,    datagram_verbs,
+                                    pool_verbs,    file_verbs,      process_verbs,
+                                    catcher_verbs, descriptor_verbs};
 
 enum { NOUNS = sizeof lists / sizeof *lists };
 

@@ -54,6 +54,8 @@ static void check(world *self, bool stalled) {
   pool_check(self, stalled);
   process_check(self);
   catcher_check(self, stalled);
+  descriptor_check(self, stalled);
+  port_check(self, stalled);
   if (self->tasks.fault != NULL) standin_fault(self->tasks.fault);
 }
 
@@ -202,7 +204,8 @@ static void take_signals(world *self) {
 }
 
 static void spawn_agents(world *self) {
-  for (int i = 0; i < AGENTS / 2; i++) {
+  int count = 2 + (int)below(self, AGENTS - 1);
+  for (int i = 0; i < count; i++) {
     if (ctask_spawn(&self->tasks, self->ops[i], i + 1) == NULL) return;
   }
 }
@@ -218,8 +221,9 @@ static void close_host(world *self) {
 static void end_all(world *self) {
   if (below(self, 2) != 0) {
     stream_end(self);
-    files_end(self);
+    file_end(self);
     datagram_end(self);
+    descriptor_end(self);
   }
   if (self->signals != NULL) xio_signals_close(self->signals);
   if (self->tasks.loop->root.live == 0) ctask_collect(&self->tasks);
@@ -227,9 +231,11 @@ static void end_all(world *self) {
   self->tasks.loop = NULL;
   close_host(self);
   stream_end(self);
-  files_end(self);
+  file_end(self);
   datagram_end(self);
+  descriptor_end(self);
   pool_end(self);
+  port_end(self);
   catcher_end(self);
 }
 
@@ -258,8 +264,12 @@ uint64_t world_run(world *self, uint64_t seed, const uint64_t dropped[DROPS_WORD
   if (!self->calm && below(self, 4) == 0) {
     counting_fail(&self->tasks.memory, COUNTING_ONCE, 1 + below(self, 60));
   }
-  catcher_begin();
+  catcher_begin(self);
+  if (below(self, 2) == 0) port_begin(self);
   if (below(self, 4) == 0) take_signals(self);
+  stream_begin(self);
+  file_begin(self);
+  descriptor_begin(self);
   spawn_agents(self);
   self->tasks.after_step = after_step;
   run_loop(self);

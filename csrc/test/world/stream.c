@@ -50,27 +50,28 @@ static int new_wire(world *self) {
   return self->wire_count < WIRES ? self->wire_count++ : -1;
 }
 
-static void open_pair(ctask *self) {
-  world *its = world_of(self);
-  int place = op_of(self)->target * 2 % ENDS;
-  bool pipe = op_of(self)->count != 0;
-  int number = new_wire(its);
+static void make_pair(world *self, int place, bool pipe) {
+  int number = new_wire(self);
   if (number < 0) return;
-  empty(its, place);
-  empty(its, place + 1);
+  empty(self, place);
+  empty(self, place + 1);
   xio_stream *both[2];
-  int status = pipe ? xio_stream_pipe(both, its->tasks.loop)
-                    : xio_stream_pair(both, its->tasks.loop);
-  ctask_event(&its->tasks, "pair", self->core.id, status);
-  WORLD_EXPECT(its, status == XIO_OK || !its->calm, "pair: cannot be made");
+  int status = pipe ? xio_stream_pipe(both, self->tasks.loop)
+                    : xio_stream_pair(both, self->tasks.loop);
+  ctask_event(&self->tasks, "pair", (uint64_t)place, status);
+  WORLD_EXPECT(self, status == XIO_OK || !self->calm, "pair: cannot be made");
   if (status != XIO_OK) return;
   for (int side = 0; side < 2; side++) {
-    put(its, place + side, both[side], number, side);
-    its->ends[place + side].reads = !pipe || side == 0;
-    its->ends[place + side].writes = !pipe || side == 1;
+    put(self, place + side, both[side], number, side);
+    self->ends[place + side].reads = !pipe || side == 0;
+    self->ends[place + side].writes = !pipe || side == 1;
   }
-  its->wires[number].accepted = true;
-  if (pipe) its->wires[number].over[0] = true;
+  self->wires[number].accepted = true;
+  if (pipe) self->wires[number].over[0] = true;
+}
+
+static void open_pair(ctask *self) {
+  make_pair(world_of(self), op_of(self)->target * 2 % ENDS, op_of(self)->count != 0);
 }
 
 static void close_end(ctask *self) {
@@ -297,17 +298,19 @@ static uint16_t port_of(const xio_address *address) {
   return ntohs(in.sin_port);
 }
 
-static void open_door(ctask *self) {
-  world *its = world_of(self);
-  int door = op_of(self)->target;
-  if (its->doors[door] != NULL) return;
+static void make_door(world *self, int door, int backlog) {
+  if (self->doors[door] != NULL) return;
   xio_address address;
   address_of(&address, door);
-  const xio_listener_opts opts = {.backlog = 1 + (int)op_of(self)->count % 4, .mode = -1};
-  int status = xio_listener_open(&its->doors[door], its->tasks.loop, &address, &opts);
-  ctask_event(&its->tasks, "listen", self->core.id, status);
-  if (status != XIO_OK) its->doors[door] = NULL;
-  WORLD_EXPECT(its, status == XIO_OK || !its->calm, "listen: fails");
+  const xio_listener_opts opts = {.backlog = backlog, .mode = -1};
+  int status = xio_listener_open(&self->doors[door], self->tasks.loop, &address, &opts);
+  ctask_event(&self->tasks, "listen", (uint64_t)door, status);
+  if (status != XIO_OK) self->doors[door] = NULL;
+  WORLD_EXPECT(self, status == XIO_OK || !self->calm, "listen: fails");
+}
+
+static void open_door(ctask *self) {
+  make_door(world_of(self), op_of(self)->target, 1 + (int)op_of(self)->count % 4);
 }
 
 static void close_door(ctask *self) {
@@ -370,7 +373,9 @@ static bool end_connect(ctask *self) {
   if (!has_begun(self) || !is_same(self)) return true;
   if (self->last_status == XIO_OK) {
     connected(world_of(self), end_at(self));
-  } else {
+  }
+  if (self->last_status != XIO_OK || (wire_of(world_of(self), end_at(self))->failed[0] &&
+                                      op_of(self)->target % 2 == 0)) {
     empty(world_of(self), op_of(self)->target); /* given up */
   }
   return true;
@@ -444,6 +449,16 @@ static bool end_accept(ctask *self) {
                "accept: closed by nobody");
   if (self->last_status != XIO_OK || !same) return true;
   return go_on_accepting(self);
+}
+
+void stream_begin(world *self) {
+  for (int place = 0; place < ENDS; place += 2) {
+    uint32_t what = (uint32_t)xio_random_below(&self->random, 4);
+    if (what != 0) make_pair(self, place, what == 1);
+  }
+  for (int door = 0; door < DOORS; door++) {
+    if (xio_random_below(&self->random, 4) != 0) make_door(self, door, 2);
+  }
 }
 
 /* -- checking ------------------------------------------------------------------------ */

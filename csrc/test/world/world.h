@@ -20,6 +20,7 @@
 #include "../../core/dns.h"
 #include "../../core/file.h"
 #include "../../core/listener.h"
+#include "../../core/port.h"
 #include "../../core/process.h"
 #include "../../core/stream.h"
 #include "../../core/udp.h"
@@ -42,6 +43,8 @@ enum {
   POSTS = 3,    /* places for sockets for datagrams */
   CHILDREN = 3, /* ... for processes */
   CATCHERS = 2,
+  RAWS = 4, /* ... for descriptors of others */
+  MAILS = 64,
   SIGNALS = 2
 };
 
@@ -109,6 +112,24 @@ typedef struct catcher_place {
   uint64_t came[SIGNALS], taken[SIGNALS]; /* the last moments */
 } catcher_place;
 
+typedef struct raw_place {
+  int number;
+  bool open;       /* ... and ours */
+  uint32_t serial; /* of the file that stands there */
+  xio_fd *fd;      /* NULL: none */
+  int fd_number;
+  uint32_t fd_serial; /* of its file */
+  int closings;       /* of registrations there */
+  uint32_t waited[2]; /* the file for which somebody began to wait, by xio_fd_side */
+} raw_place;
+
+typedef struct mail {
+  xio_post post;
+  world *world;
+  uint32_t number;
+  bool posted, over;
+} mail;
+
 typedef struct step {
   int agent, verb;
   uint32_t place, amount;
@@ -137,8 +158,15 @@ struct world {
   catcher_place catchers[CATCHERS];
   xio_signals *signals; /* of the loop; NULL: it takes none */
   int interrupts;       /* that were sent to it */
-  uint64_t moment;      /* counts what has an order */
-  uint32_t letters;     /* datagrams that were sent */
+  raw_place raws[RAWS];
+  bool replaced;  /* one of them, by another of them */
+  xio_port *port; /* NULL: none */
+  xio_bell bell;
+  uint32_t rung, heard;
+  mail mail[MAILS];
+  uint32_t mails, mails_over;
+  uint64_t moment;  /* counts what has an order */
+  uint32_t letters; /* datagrams that were sent */
   bool read_letters[64];
   uv_loop_t host; /* the loop that it is attached to, if it is */
   bool hosted;
@@ -169,7 +197,7 @@ typedef struct verb {
 
 /* The verbs of each noun, ended by one without a name. */
 extern const verb general_verbs[], stream_verbs[], datagram_verbs[], pool_verbs[],
-    file_verbs[], process_verbs[], catcher_verbs[];
+    file_verbs[], process_verbs[], catcher_verbs[], descriptor_verbs[];
 
 #define WORLD_EXPECT(self, cond, text) \
   do { \
@@ -214,18 +242,32 @@ void stream_check(world *self, bool stalled);
 void pool_check(world *self, bool stalled);
 void datagram_check(world *self, bool stalled);
 void process_check(world *self);
+void descriptor_check(world *self, bool stalled);
+void port_check(world *self, bool stalled);
 void catcher_check(world *self, bool stalled);
 
+/* A door for what runs in threads and in handlers. */
+void port_begin(world *self);
+void port_post(world *self);
+void port_ring(world *self);
+void port_end(world *self); /* after the loop's end */
+
 /* The process's own handlers; a signal comes; what is left of all that. */
-void catcher_begin(void);
+void catcher_begin(world *self);
 void catcher_raise(world *self, uint32_t which);
 void catcher_end(world *self);
+
+/* Each opens some of its places. */
+void stream_begin(world *self);
+void file_begin(world *self);
+void descriptor_begin(world *self);
 
 /* Each lets go of all, before or after the loop's end. */
 void stream_end(world *self);
 void pool_end(world *self); /* after it */
-void files_end(world *self);
+void file_end(world *self);
 void datagram_end(world *self);
+void descriptor_end(world *self);
 
 /* -- one seed ------------------------------------------------------------------------ */
 

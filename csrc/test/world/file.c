@@ -1,4 +1,4 @@
-/* files: two files that tasks open, write, read and close.
+/* file: two files that tasks open, write, read and close.
  *
  * A copy of what is in each file is the model. Expected: what is read is what stands
  * there; a write that was cancelled had no effect, or was told how far it came; a read
@@ -6,6 +6,7 @@
  * have been writing it nothing is known any more: that may still be on its way. */
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "world.h"
 
@@ -238,9 +239,23 @@ static bool end_write(ctask *self) {
   return true;
 }
 
+/* There is something to be read from the beginning. */
+void file_begin(world *self) {
+  for (int i = 0; i < FILES; i++) {
+    open_file *place = &self->files[i];
+    int number = open(names[i], O_RDWR | O_CREAT, 0600);
+    if (number < 0) continue;
+    int64_t size = (int64_t)xio_random_below(&self->random, FILE_BYTES / 2);
+    for (int64_t k = 0; k < size; k++) place->bytes[k] = (char)(k * 7 + i);
+    place->known = pwrite(number, place->bytes, (size_t)size, 0) == size;
+    place->size = size;
+    close(number);
+  }
+}
+
 /* -- checking ------------------------------------------------------------------------ */
 
-void files_end(world *self) {
+void file_end(world *self) {
   for (int i = 0; i < FILES; i++) let_go(self, i);
 }
 
