@@ -107,8 +107,10 @@ static int arm(xio_fd_slot *slot, uint32_t events) {
   if (slot->added) {
     event.data.u64 = (uint64_t)slot->generation << 32 | (uint32_t)slot->number;
     if (epoll_ctl(epoll, EPOLL_CTL_MOD, slot->number, &event) == 0) return XIO_OK;
-    int error = errno; /* EBADF: closed; ENOENT: closed, and another file by now */
-    if (error == EBADF || error == ENOENT) replace_file(slot);
+    /* EBADF: closed; ENOENT: closed, and another file by now; EPERM: such a one that is
+     * always ready */
+    int error = errno;
+    if (error == EBADF || error == ENOENT || error == EPERM) replace_file(slot);
     if (error != ENOENT) return -error;
   }
   event.data.u64 = (uint64_t)slot->generation << 32 | (uint32_t)slot->number;

@@ -167,6 +167,19 @@ static void number_that_is_gone_is_refused_and_wakes_who_waits(void **state) {
   end();
 }
 
+/* Which epoll refuses before it looks whether it knows the number. */
+static void number_that_became_a_regular_file_is_another(void **state) {
+  (void)state;
+  begin();
+  FILE *file = tmpfile();
+  assert_int_equal(xio_fd_verify(fd), XIO_OK);
+  assert_int_equal(dup2(fileno(file), ends[0]), ends[0]);
+  assert_int_equal(xio_fd_verify(fd), XIO_EBADF);
+  xio_fd_close(fd);
+  (void)fclose(file);
+  end();
+}
+
 static void regular_file_is_not_queued(void **state) {
   (void)state;
   begin();
@@ -189,6 +202,7 @@ int main(void) {
       cmocka_unit_test(closing_wakes_it_once),
       cmocka_unit_test(loop_that_closes_lets_it_go),
       cmocka_unit_test(number_that_is_gone_is_refused_and_wakes_who_waits),
+      cmocka_unit_test(number_that_became_a_regular_file_is_another),
       cmocka_unit_test(regular_file_is_not_queued),
   };
   return cmocka_run_group_tests_name("fd_select", tests, NULL, NULL);
