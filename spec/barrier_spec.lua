@@ -153,7 +153,7 @@ describe("misuse of barriers", function()
     misuse(function() xio.barrier(1 << 40) end, "xio.barrier", "#1", "too many")
     local barrier = xio.barrier(1)
     run(function()
-      misuse(function() barrier.wait(5) end, "barrier:wait", "#1", "xio.Barrier")
+      misuse(function() barrier.wait(5) end, "barrier:wait", "bad self", "xio.Barrier")
       misuse(function() xio.atomic(barrier.wait, barrier) end, "barrier:wait", "atomic")
     end)
     if not support.in_task() then

@@ -93,9 +93,9 @@ describe("xio.close_scope", function()
 
   it("E5 refuses wrong use", function()
     local scope = xio.close_scope()
-    misuse(function() scope:fail() end, "close_scope:fail", "#2")
-    misuse(function() scope:wait(0 / 0) end, "close_scope:wait", "#2")
-    misuse(function() scope.close({}) end, "close_scope:close", "#1")
+    misuse(function() scope:fail() end, "close_scope:fail", "#1")
+    misuse(function() scope:wait(0 / 0) end, "close_scope:wait", "#1")
+    misuse(function() scope.close({}) end, "close_scope:close", "bad self")
     if not support.in_task() then
       misuse(function() scope:wait() end, "close_scope:wait", "xio.run")
     end

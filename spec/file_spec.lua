@@ -203,8 +203,8 @@ describe("file reading", function()
         misuse(function() file:recv(max) end, "recv", "#1", "integer")
       end
       misuse(function() file:read "x" end, "file:read", "#1", "format")
-      misuse(function() file.read() end, "#1")
-      misuse(function() file.write(io.stdout, "x") end, "file:write", "#1")
+      misuse(function() file.read() end, "bad self")
+      misuse(function() file.write(io.stdout, "x") end, "file:write", "bad self")
     end)
   end)
 

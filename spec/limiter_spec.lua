@@ -174,7 +174,7 @@ describe("a limiter", function()
       assert.equal("waited", limiter:with(function() return "waited" end))
       assert.equal("done", task:status())
       assert.equal(0, limiter.held)
-      misuse(function() limiter:with(5) end, "limiter:with", "#2", "function")
+      misuse(function() limiter:with(5) end, "limiter:with", "#1", "function")
     end)
   end)
 
@@ -336,13 +336,13 @@ describe("misuse of limiters", function()
     misuse(function() limiter.held = 1 end, "held", "cannot be set")
     assert.equal(1, limiter.total)
     run(function()
-      misuse(function() limiter.acquire(5) end, "limiter:acquire", "#1", "xio.Limiter")
+      misuse(function() limiter.acquire(5) end, "limiter:acquire", "bad self", "xio.Limiter")
       misuse(function() limiter:acquire_on_behalf_of() end, "limiter:acquire_on_behalf_of",
-        "#2", "borrower")
+        "#1", "borrower")
       misuse(function() limiter:acquire_on_behalf_of(0 / 0) end,
-        "limiter:acquire_on_behalf_of", "#2", "NaN")
+        "limiter:acquire_on_behalf_of", "#1", "NaN")
       misuse(function() limiter:release_on_behalf_of(nil) end,
-        "limiter:release_on_behalf_of", "#2", "borrower")
+        "limiter:release_on_behalf_of", "#1", "borrower")
       misuse(function() xio.atomic(limiter.acquire, limiter) end, "limiter:acquire", "atomic")
     end)
     if not support.in_task() then

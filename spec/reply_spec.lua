@@ -107,9 +107,9 @@ describe("a reply", function()
 
   it("E5 refuses wrong use", function()
     local reply = core.reply()
-    misuse(function() reply:fail() end, "reply:fail", "#2")
-    misuse(function() reply:await("x") end, "reply:await", "#2")
-    misuse(function() reply.await({}) end, "reply:await", "#1")
+    misuse(function() reply:fail() end, "reply:fail", "#1")
+    misuse(function() reply:await("x") end, "reply:await", "#1")
+    misuse(function() reply.await({}) end, "reply:await", "bad self")
     core.copy({}, reply) -- from now on another thread may know it
     assert.matches("results%[1%]", tostring(catch(reply.set, reply, coroutine.create(print))))
     assert.is_false(reply.done)

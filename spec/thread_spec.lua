@@ -648,7 +648,7 @@ describe("xio.thread.pool", function()
       end
       assert.is_true(contains(catch(pool.map, pool, 5, print), "to 'pool:map' (list expected"))
       assert.is_true(contains(catch(pool.map, pool, {}, 5), "to 'pool:map' (function expected"))
-      assert.is_true(contains(catch(pool.run, {}, print), "to 'pool:run' (pool expected"))
+      assert.is_true(contains(catch(pool.run, {}, print), "'pool:run' (pool expected"))
     end)
     run(function()
       assert.is_true(contains(catch(pool.run, pool, print), "the pool belongs to another run"))

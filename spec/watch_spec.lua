@@ -132,7 +132,7 @@ describe("xio.fs.watch", function()
       support.run(function()
         misuse(function() watch:recv() end, "watch:recv", "another run")
       end)
-      misuse(function() watch.recv(1) end, "watch:recv", "#1", "xio.Watch")
+      misuse(function() watch.recv(1) end, "watch:recv", "bad self", "xio.Watch")
     end)
   end)
 

@@ -34,8 +34,17 @@ _Noreturn void xiol_raise_memory(lua_State *L) {
   __builtin_unreachable();
 }
 
-int xiol_arg_error(lua_State *L, const char *function, int arg, const char *message) {
-  return xiol_fail(L, "bad argument #%d to '%s' (%s)", arg, function, message);
+/* As the caller counts: the object of a method, "noun:verb", is none of its arguments. */
+static int number_of(const char *function, int index) {
+  return strchr(function, ':') != NULL ? index - 1 : index;
+}
+
+int xiol_arg_error(lua_State *L, const char *function, int index, const char *message) {
+  int number = number_of(function, index);
+  if (number == 0) {
+    return xiol_fail(L, "bad self of '%s' (%s): call it with a colon", function, message);
+  }
+  return xiol_fail(L, "bad argument #%d to '%s' (%s)", number, function, message);
 }
 
 /* Pushes what the value at `index` is, for a message. */
@@ -47,17 +56,10 @@ static const char *push_type_name(lua_State *L, int index) {
   return lua_pushstring(L, luaL_typename(L, index));
 }
 
-int xiol_type_error(lua_State *L, const char *function, int arg, const char *expected) {
-  const char *given = push_type_name(L, arg);
-  const char *message = lua_pushfstring(L, "%s expected, got %s", expected, given);
-  return xiol_arg_error(L, function, arg, message);
-}
-
-int xiol_method_error(lua_State *L, const char *function, int index,
-                      const char *expected) {
+int xiol_type_error(lua_State *L, const char *function, int index, const char *expected) {
   const char *given = push_type_name(L, index);
   const char *message = lua_pushfstring(L, "%s expected, got %s", expected, given);
-  return xiol_arg_error(L, function, index - 1, message);
+  return xiol_arg_error(L, function, index, message);
 }
 
 void *xiol_test(lua_State *L, int index, const xiol_kind *kind) {
@@ -139,8 +141,8 @@ void xiol_check_fields(lua_State *L, int index, const char *const allowed[],
     while (*known != NULL && (name == NULL || strcmp(*known, name) != 0)) known++;
     if (*known == NULL) {
       const char *shown = luaL_tolstring(L, -1, NULL);
-      xiol_fail(L, "bad argument #%d to '%s' (unknown option '%s')", index, function,
-                shown);
+      xiol_fail(L, "bad argument #%d to '%s' (unknown option '%s')",
+                number_of(function, index), function, shown);
     }
   }
 }
@@ -154,8 +156,9 @@ static bool push_option(lua_State *L, int index, const char *field, int type,
     return false;
   }
   if (given != type) {
-    xiol_fail(L, "bad argument #%d to '%s' (option '%s': %s expected, got %s)", index,
-              function, field, lua_typename(L, type), lua_typename(L, given));
+    xiol_fail(L, "bad argument #%d to '%s' (option '%s': %s expected, got %s)",
+              number_of(function, index), function, field, lua_typename(L, type),
+              lua_typename(L, given));
   }
   return true;
 }
@@ -175,7 +178,7 @@ bool xiol_option_seconds(lua_State *L, int index, const char *field, int64_t *ns
     xiol_fail(L,
               "bad argument #%d to '%s' (option '%s': number of seconds expected, "
               "got NaN)",
-              index, function, field);
+              number_of(function, index), function, field);
   }
   lua_pop(L, 1);
   return true;
@@ -189,7 +192,7 @@ bool xiol_option_integer(lua_State *L, int index, const char *field, lua_Integer
   if (!exact || *value < least) {
     xiol_fail(L,
               "bad argument #%d to '%s' (option '%s': integer of at least %I expected)",
-              index, function, field, (LUAI_UACINT)least);
+              number_of(function, index), function, field, (LUAI_UACINT)least);
   }
   lua_pop(L, 1);
   return true;
@@ -214,5 +217,5 @@ uint8_t xiol_option_errors(lua_State *L, int index, const char *function) {
       L,
       "bad argument #%d to '%s' (option 'errors': \"auto\", \"first\" or \"group\" "
       "expected, got \"%s\")",
-      index, function, given);
+      number_of(function, index), function, given);
 }

@@ -101,15 +101,12 @@ int xiol_fail(lua_State *L, const char *format, ...);
 /* Raises what Lua itself raises when it has no memory. */
 _Noreturn void xiol_raise_memory(lua_State *L);
 
-/* Raises "bad argument #n to 'function' (message)". */
-int xiol_arg_error(lua_State *L, const char *function, int arg, const char *message);
+/* Raises "bad argument #n to 'function' (message)" for the value at `index`; that of a
+ * method, "noun:verb", does not count its object. */
+int xiol_arg_error(lua_State *L, const char *function, int index, const char *message);
 
 /* The same, saying which type was expected and which was given. */
-int xiol_type_error(lua_State *L, const char *function, int arg, const char *expected);
-
-/* The same for a method, whose object at 1 does not count: the value is at `index`. */
-int xiol_method_error(lua_State *L, const char *function, int index,
-                      const char *expected);
+int xiol_type_error(lua_State *L, const char *function, int index, const char *expected);
 
 /* The userdata of `kind` at `index`, or NULL. */
 void *xiol_test(lua_State *L, int index, const xiol_kind *kind);

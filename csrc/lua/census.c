@@ -92,7 +92,7 @@ static int l_tasks(lua_State *L) {
   if (!lua_isnoneornil(L, 1)) {
     runtime = xiol_check(L, 1, &xiol_kind_runtime, "xio.tree");
   } else if (runtime == NULL) {
-    return xiol_fail(L, "xio.tree: not inside xio.run");
+    return xiol_fail(L, "xio.tree: not inside xio.run: name a runtime of xio.new");
   }
   xiol_push_census(L, state, runtime);
   if (runtime->name != 0) {

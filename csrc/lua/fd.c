@@ -34,8 +34,9 @@ static bool is_open(const xiol_fd *box) {
 /* -- errors -------------------------------------------------------------------------- */
 
 static int raise_busy(lua_State *L, const char *function, xio_fd_side side, int number) {
-  return xiol_fail(L, "%s: another task is waiting to %s descriptor %d already", function,
-                   side == XIO_FD_READ ? "read from" : "write to", number);
+  return xiol_fail(
+      L, "%s: another task is waiting to %s descriptor %d already; one does at a time",
+      function, side == XIO_FD_READ ? "read from" : "write to", number);
 }
 
 /* -- what to read from and write to -------------------------------------------------- */

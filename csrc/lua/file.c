@@ -53,7 +53,7 @@ static int check_usable(lua_State *L, xiol_file *box, xiol_task *task,
                         const char *function) {
   if (box->file == NULL || box->file->closed) return XIO_ECLOSED;
   if (XIO_UNLIKELY(box->file->loop != task->runtime->loop)) {
-    xiol_fail(L, "%s: the file belongs to another run", function);
+    xiol_fail(L, "%s: the file belongs to another run: use it there", function);
   }
   return XIO_OK;
 }
@@ -342,14 +342,15 @@ static int file_write(lua_State *L) {
   xiol_file *box = check_file(L, function);
   int top = lua_gettop(L);
   for (int i = 2; i <= top; i++) {
-    if (!lua_isstring(L, i)) xiol_method_error(L, function, i, "string");
+    if (!lua_isstring(L, i)) xiol_type_error(L, function, i, "string");
   }
   if (top == 1) lua_pushliteral(L, "");
   if (top > 2) lua_concat(L, top - 1);
   luaL_tolstring(L, 2, NULL); /* a number becomes a string */
   lua_replace(L, 2);
   xiol_task *task = xiol_enter(L, box->source.state, function);
-  if (is_writing(box)) xiol_fail(L, "%s: another task is writing already", function);
+  if (is_writing(box))
+    xiol_fail(L, "%s: another task is writing already; one does at a time", function);
   box->done = 0;
   box->request = NULL;
   return go_on_writing(L, box, task);
@@ -360,10 +361,11 @@ static int file_write(lua_State *L) {
 static int file_try_write(lua_State *L) {
   static const char function[] = "file:try_write";
   xiol_file *box = check_file(L, function);
-  if (!lua_isstring(L, 2)) xiol_method_error(L, function, 2, "string");
+  if (!lua_isstring(L, 2)) xiol_type_error(L, function, 2, "string");
   size_t size = 0;
   const char *bytes = lua_tolstring(L, 2, &size);
-  if (is_writing(box)) xiol_fail(L, "%s: another task is writing already", function);
+  if (is_writing(box))
+    xiol_fail(L, "%s: another task is writing already; one does at a time", function);
   bool open = box->file != NULL && !box->file->closed;
   int64_t count = open ? check_writable(box) : XIO_ECLOSED;
   if (count == XIO_OK && size != 0) {
@@ -382,7 +384,8 @@ static int file_try_write(lua_State *L) {
 static int file_shutdown(lua_State *L) {
   static const char function[] = "file:shutdown";
   xiol_file *box = check_file(L, function);
-  if (is_writing(box)) xiol_fail(L, "%s: another task is writing already", function);
+  if (is_writing(box))
+    xiol_fail(L, "%s: another task is writing already; one does at a time", function);
   bool open = box->file != NULL && !box->file->closed;
   if (!open && !box->shut) return refuse(L, XIO_ECLOSED, "shutdown");
   if (open && !box->readable) release(box);
@@ -472,10 +475,10 @@ static int64_t check_integer(lua_State *L, int index, int64_t otherwise,
   int exact = 0;
   if (lua_isnoneornil(L, index)) return otherwise;
   if (lua_type(L, index) != LUA_TNUMBER) {
-    xiol_method_error(L, function, index, "integer");
+    xiol_type_error(L, function, index, "integer");
   }
   lua_Integer value = lua_tointegerx(L, index, &exact);
-  if (!exact) xiol_arg_error(L, function, index - 1, "integer expected, got a fraction");
+  if (!exact) xiol_arg_error(L, function, index, "integer expected, got a fraction");
   return value;
 }
 
@@ -487,7 +490,7 @@ static int file_truncate(lua_State *L) {
   xiol_file *box = check_file(L, function);
   int64_t size = check_integer(L, 2, -1, function);
   if (!lua_isnoneornil(L, 2) && size < 0) {
-    xiol_arg_error(L, function, 1, "integer of at least 0 expected");
+    xiol_arg_error(L, function, 2, "integer of at least 0 expected");
   }
   bool open = box->file != NULL && !box->file->closed;
   if (size < 0 && open && xio_file_at(box->file) >= 0) size = position(box);
@@ -504,12 +507,12 @@ static int file_seek(lua_State *L) {
   xiol_file *box = check_file(L, function);
   const char *whence = "cur";
   if (!lua_isnoneornil(L, 2)) {
-    if (lua_type(L, 2) != LUA_TSTRING) xiol_method_error(L, function, 2, "string");
+    if (lua_type(L, 2) != LUA_TSTRING) xiol_type_error(L, function, 2, "string");
     whence = lua_tostring(L, 2);
   }
   bool from_end = strcmp(whence, "end") == 0, from_start = strcmp(whence, "set") == 0;
   if (!from_end && !from_start && strcmp(whence, "cur") != 0) {
-    xiol_arg_error(L, function, 1, "\"set\", \"cur\" or \"end\" expected");
+    xiol_arg_error(L, function, 2, "\"set\", \"cur\" or \"end\" expected");
   }
   int64_t offset = check_integer(L, 3, 0, function);
   xiol_task *task = xiol_running(L, box->source.state, function);

@@ -291,7 +291,8 @@ static int l_group(lua_State *L) {
 static xiol_group *check_open(lua_State *L, const char *function) {
   xiol_group *group = check_group(L, function);
   if (XIO_UNLIKELY(group->core.state == XIO_GROUP_ENDED || group->core.host == NULL)) {
-    xiol_fail(L, "%s: the group has ended: it is closed", function);
+    xiol_fail(L, "%s: the group has ended: it is closed, spawn while it is open",
+              function);
   }
   return group;
 }
@@ -328,7 +329,7 @@ static int started(lua_State *L) {
     return xiol_fail(L, "started: the task that was to call it has ended");
   }
   if (handle->task->core.started) {
-    return xiol_fail(L, "started: called twice by task '%s'",
+    return xiol_fail(L, "started: called twice by task '%s'; call it once",
                      (lua_pushvalue(L, lua_upvalueindex(STARTED_CHILD)),
                       xiol_push_task_name(L, -1), lua_tostring(L, -1)));
   }
@@ -394,7 +395,7 @@ static int group_start(lua_State *L) {
   xiol_check_callable(L, body, function);
   xiol_task *caller = xiol_enter(L, state, function);
   if (group->runtime != caller->runtime) {
-    return xiol_fail(L, "%s: the group belongs to another run", function);
+    return xiol_fail(L, "%s: the group belongs to another run: use it there", function);
   }
   xiol_push_upvalues(L, state);
   lua_pushnil(L);

@@ -152,8 +152,8 @@ static int give_back(lua_State *L, const char *function, bool quiet) {
   push_noted(L);
   if (!lua_isboolean(L, -1)) {
     if (quiet) return 0;
-    return xiol_fail(L, "%s: %s holds no token of this limiter", function,
-                     luaL_tolstring(L, BORROWER, NULL));
+    return xiol_fail(L, "%s: %s holds no token of this limiter: acquire one first",
+                     function, luaL_tolstring(L, BORROWER, NULL));
   }
   lua_pushnil(L);
   note_borrower(L);

@@ -40,7 +40,7 @@ static int check_run(lua_State *L, const xiol_listener *box, const xiol_task *ta
                      const char *function) {
   if (box->core == NULL || box->core->handle.number < 0) return XIO_ECLOSED;
   if (box->core->handle.loop != task->runtime->loop) {
-    xiol_fail(L, "%s: the listener belongs to another run", function);
+    xiol_fail(L, "%s: the listener belongs to another run: use it there", function);
   }
   return XIO_OK;
 }
@@ -102,7 +102,7 @@ static int begin_accept(lua_State *L, lua_KContext context) {
   lua_settop(L, 1);
   xiol_task *task = xiol_enter(L, box->state, function);
   if (xiol_in_operation(box->acceptor, box->acceptor_id)) {
-    xiol_fail(L, "%s: another task is accepting already", function);
+    xiol_fail(L, "%s: another task is accepting already; one does at a time", function);
   }
   int status = check_run(L, box, task, function);
   xiol_push_stream(L, box->state);

@@ -31,7 +31,7 @@ int xiol_lock_raise_broken(lua_State *L, const xio_lock *lock, const char *funct
 static void check_takeable(lua_State *L, xiol_task *task, const xio_lock *lock,
                            const char *function) {
   if (XIO_UNLIKELY(lock->owner == &task->core)) {
-    xiol_fail(L, "%s: this task owns the lock already", function);
+    xiol_fail(L, "%s: this task owns the lock already: release it first", function);
   }
   if (XIO_UNLIKELY(lock->left_by != 0)) xiol_lock_raise_broken(L, lock, function);
 }
@@ -40,7 +40,8 @@ void xiol_lock_check_owned(lua_State *L, xiol_task *task, const xio_lock *lock,
                            const char *function) {
   if (XIO_LIKELY(lock->owner == &task->core)) return;
   if (lock->left_by != 0) xiol_lock_raise_broken(L, lock, function);
-  if (lock->owner == NULL) xiol_fail(L, "%s: nobody owns the lock", function);
+  if (lock->owner == NULL)
+    xiol_fail(L, "%s: nobody owns the lock: acquire it first", function);
   luaL_checkstack(L, 4, NULL);
   xiol_push_task(L, xiol_task_of(lock->owner));
   xiol_push_task_name(L, -1);

@@ -208,7 +208,7 @@ static int finish_wait(lua_State *L, int status, lua_KContext context) {
 static xiol_task *enter(lua_State *L, const xiol_process *box, const char *function) {
   xiol_task *task = xiol_enter(L, xiol_state_of(L), function);
   if (box->process != NULL && xio_process_loop(box->process) != task->runtime->loop) {
-    xiol_fail(L, "%s: the process belongs to another run", function);
+    xiol_fail(L, "%s: the process belongs to another run: use it there", function);
   }
   return task;
 }

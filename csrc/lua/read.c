@@ -173,7 +173,8 @@ static inline xiol_task *enter(lua_State *L, xiol_source *source, const operatio
     task = xiol_enter(L, source->state, name_of(what, source));
   }
   if (XIO_UNLIKELY(source->reader != NULL) && xiol_source_busy(source)) {
-    xiol_fail(L, "%s: another task is reading already", name_of(what, source));
+    xiol_fail(L, "%s: another task is reading already; one does at a time",
+              name_of(what, source));
   }
   if (XIO_UNLIKELY(source->state->unread == source)) xiol_keep_unread(L, source->state);
   return task;
@@ -208,13 +209,13 @@ static lua_Integer check_count(lua_State *L, int index, lua_Integer least,
                                lua_Integer otherwise, const char *function) {
   int exact = 0;
   if (otherwise >= 0 && lua_isnoneornil(L, index)) return otherwise;
-  if (lua_type(L, index) != LUA_TNUMBER) xiol_method_error(L, function, index, "integer");
+  if (lua_type(L, index) != LUA_TNUMBER) xiol_type_error(L, function, index, "integer");
   lua_Integer value = lua_tointegerx(L, index, &exact);
   if (!exact || value < least) {
     const char *message =
         lua_pushfstring(L, "integer of at least %I expected, got %s", (LUAI_UACINT)least,
                         luaL_tolstring(L, index, NULL));
-    xiol_arg_error(L, function, index - 1, message);
+    xiol_arg_error(L, function, index, message);
   }
   return value;
 }
@@ -389,9 +390,9 @@ static int attempt_until(lua_State *L, xiol_source *source, int end, size_t *wan
 static int source_read_until(lua_State *L) {
   xiol_source *source = check_source(L, &until_operation);
   const char *name = name_of(&until_operation, source);
-  if (lua_type(L, 2) != LUA_TSTRING) xiol_method_error(L, name, 2, "string");
+  if (lua_type(L, 2) != LUA_TSTRING) xiol_type_error(L, name, 2, "string");
   if (lua_rawlen(L, 2) == 0) {
-    xiol_arg_error(L, name, 1, "string that is not empty expected");
+    xiol_arg_error(L, name, 2, "string that is not empty expected");
   }
   lua_Integer limit = check_count(L, 3, 0, LIMIT_DEFAULT, name);
   lua_settop(L, 2);
@@ -521,7 +522,7 @@ static void check_formats(lua_State *L, const char *name) {
     const char *format = lua_type(L, i) == LUA_TSTRING ? lua_tostring(L, i) : "";
     format += format[0] == '*';
     if (format[0] == 0 || strchr("lLan", format[0]) == NULL) {
-      xiol_arg_error(L, name, i - 1, "invalid format");
+      xiol_arg_error(L, name, i, "invalid format");
     }
   }
 }
@@ -560,7 +561,7 @@ static int source_lines(lua_State *L) {
   check_formats(L, name);
   int count = lua_gettop(L) - 1;
   if (count > FORMATS_MAX) {
-    xiol_arg_error(L, name, FORMATS_MAX + 1, "too many formats");
+    xiol_arg_error(L, name, FORMATS_MAX + 2, "too many formats");
   }
   xiol_push_upvalues(L, source->state);
   lua_rotate(L, 1, XIOL_UPVALUES); /* the source and the formats come after them */

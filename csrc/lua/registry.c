@@ -155,7 +155,7 @@ static const unsigned char *push_key(lua_State *L, size_t *size, const char *fun
       integer = lua_tointegerx(L, KEY_INDEX, &exact);
       lua_Number number = lua_tonumber(L, KEY_INDEX);
       if (isnan((double)number)) {
-        xiol_arg_error(L, function, 1, "a key cannot be NaN");
+        xiol_arg_error(L, function, KEY_INDEX, "a key cannot be NaN");
       }
       if (!exact) bytes[0] = 'A';
       memcpy(bytes + 1, exact ? (const void *)&integer : (const void *)&number,
@@ -163,7 +163,7 @@ static const unsigned char *push_key(lua_State *L, size_t *size, const char *fun
       lua_pushlstring(L, bytes, sizeof bytes);
       break;
     default:
-      xiol_arg_error(L, function, 1,
+      xiol_arg_error(L, function, KEY_INDEX,
                      lua_pushfstring(L, "string, number or boolean expected, got %s",
                                      luaL_typename(L, KEY_INDEX)));
   }
@@ -228,9 +228,9 @@ static int push_request(lua_State *L, const char *function) {
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status == XIO_ECLOSED) return push_verdict(L, state, registry);
   if (status != XIO_OK) {
-    xiol_arg_error(
-        L, function, 1,
-        lua_pushfstring(L, "the key %s is pending", luaL_tolstring(L, KEY_INDEX, NULL)));
+    xiol_arg_error(L, function, KEY_INDEX,
+                   lua_pushfstring(L, "the key %s is pending: take another",
+                                   luaL_tolstring(L, KEY_INDEX, NULL)));
   }
   xiol_shared_fill(L, state, box, reply);
   return 1;

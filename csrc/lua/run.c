@@ -381,14 +381,16 @@ static int l_new(lua_State *L) {
 
 static xiol_runtime *check_open(lua_State *L, const char *function) {
   xiol_runtime *runtime = xiol_check(L, 1, &xiol_kind_runtime, function);
-  if (runtime->loop == NULL) xiol_fail(L, "%s: the runtime is closed", function);
+  if (runtime->loop == NULL)
+    xiol_fail(L, "%s: the runtime is closed: make another by xio.new", function);
   return runtime;
 }
 
 static xiol_runtime *check_idle(lua_State *L, const char *function) {
   xiol_runtime *runtime = check_open(L, function);
   if (runtime->driver != NULL) {
-    xiol_fail(L, "%s: the runtime is being driven already", function);
+    xiol_fail(L, "%s: the runtime is being driven already; one caller does at a time",
+              function);
   }
   if (runtime->host.attachment != NULL) {
     xiol_fail(L, "%s: the runtime is attached to the loop of its host", function);

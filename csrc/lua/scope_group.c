@@ -310,10 +310,7 @@ static int group_cancel(lua_State *L) {
   lua_settop(L, 3);
   bool latch = false;
   if (!lua_isnil(L, 3)) {
-    if (!lua_istable(L, 3)) {
-      xiol_arg_error(L, function, 2,
-                     lua_pushfstring(L, "table expected, got %s", luaL_typename(L, 3)));
-    }
+    if (!lua_istable(L, 3)) xiol_type_error(L, function, 3, "table");
     xiol_check_fields(L, 3, allowed, function);
     latch = xiol_option_boolean(L, 3, "latch", false, function);
   }

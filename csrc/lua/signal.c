@@ -129,10 +129,13 @@ static int begin_wait(lua_State *L, int64_t timeout, const char *function) {
   lua_settop(L, 1);
   if (box->catcher == NULL) return xiol_refuse(L, XIO_ECLOSED, "signal");
   if (xio_catcher_loop(box->catcher) != task->runtime->loop) {
-    return xiol_fail(L, "%s: the listener belongs to another run", function);
+    return xiol_fail(L, "%s: the listener belongs to another run: use it there",
+                     function);
   }
   if (xio_catcher_busy(box->catcher)) {
-    return xiol_fail(L, "%s: another task is waiting for its signals already", function);
+    return xiol_fail(
+        L, "%s: another task is waiting for its signals already; one does at a time",
+        function);
   }
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_wait);
   if (xio_catcher_queued(box->catcher) != 0 && xio_task_spend(&task->core)) {

@@ -20,7 +20,7 @@ static inline int check_run(lua_State *L, xiol_source *source, xiol_task *task,
   if (XIO_LIKELY(box->core->handle.loop == task->runtime->loop)) {
     if (XIO_LIKELY(box->core->handle.number >= 0)) return XIO_OK;
   } else if (box->core->handle.loop != NULL) {
-    xiol_fail(L, "%s: the stream belongs to another run", function);
+    xiol_fail(L, "%s: the stream belongs to another run: use it there", function);
   }
   return xio_stream_is_open(box->core) ? XIO_OK : XIO_ECLOSED;
 }
@@ -83,7 +83,7 @@ static xiol_stream *check_stream(lua_State *L, const char *function) {
 
 static void check_no_writer(lua_State *L, const xiol_stream *box, const char *function) {
   if (XIO_UNLIKELY(xiol_in_operation(box->writer, box->writer_id))) {
-    xiol_fail(L, "%s: another task is writing already", function);
+    xiol_fail(L, "%s: another task is writing already; one does at a time", function);
   }
 }
 
@@ -166,7 +166,7 @@ static void join_strings(lua_State *L, const char *function) {
   for (int i = 2; i <= top; i++) {
     int type = lua_type(L, i);
     if (XIO_UNLIKELY(type != LUA_TSTRING && type != LUA_TNUMBER)) {
-      xiol_method_error(L, function, i, "string");
+      xiol_type_error(L, function, i, "string");
     }
   }
   if (top == 2) {
@@ -335,7 +335,7 @@ static int stream_nodelay(lua_State *L) {
   static const char function[] = "stream:nodelay";
   int number = number_of(check_stream(L, function));
   if (!lua_isnone(L, 2) && !lua_isboolean(L, 2)) {
-    xiol_method_error(L, function, 2, "boolean");
+    xiol_type_error(L, function, 2, "boolean");
   }
   bool on = lua_isnone(L, 2) || lua_toboolean(L, 2);
   return push_done(L, number < 0 ? number : xio_socket_nodelay(number, on), "nodelay");
@@ -350,10 +350,10 @@ static int stream_keepalive(lua_State *L) {
   uint32_t seconds = 0;
   if (lua_type(L, 2) == LUA_TNUMBER) {
     lua_Number given = lua_tonumber(L, 2);
-    if (!(given > 0)) xiol_arg_error(L, function, 1, "seconds above 0 expected");
+    if (!(given > 0)) xiol_arg_error(L, function, 2, "seconds above 0 expected");
     seconds = given < 1 ? 1 : given > INT16_MAX ? INT16_MAX : (uint32_t)given;
   } else if (lua_type(L, 2) != LUA_TBOOLEAN || lua_toboolean(L, 2)) {
-    xiol_method_error(L, function, 2, "number of seconds or false");
+    xiol_type_error(L, function, 2, "number of seconds or false");
   }
   return push_done(L, number < 0 ? number : xio_socket_keepalive(number, seconds),
                    "keepalive");

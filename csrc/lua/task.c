@@ -211,7 +211,7 @@ static int join(lua_State *L, const char *function, lua_KContext what) {
     return xiol_yield(L, what, finish_join);
   }
   if (handle->task->runtime != self->runtime) {
-    return xiol_fail(L, "%s: the task belongs to another run", function);
+    return xiol_fail(L, "%s: the task belongs to another run: use it there", function);
   }
   if (xio_task_join(&self->core, &handle->task->core) != XIO_OK) {
     return raise_cycle(L, state, self, &handle->task->core);

@@ -100,7 +100,7 @@ static xio_pool *check_pool(lua_State *L, xiol_state *state, xiol_task *task,
   pool_box *box = xiol_check(L, 2, &kind_pool, function);
   if (box->pool == NULL || box->pool->threads == NULL ||
       box->pool->threads != task->runtime->loop->threads) {
-    xiol_fail(L, "%s: the pool belongs to another run", function);
+    xiol_fail(L, "%s: the pool belongs to another run: use it there", function);
   }
   return box->pool;
 }
@@ -358,7 +358,10 @@ static int l_call(lua_State *L) {
   static const char function[] = "xio.thread.call";
   xiol_state *state = xiol_state_of(L);
   xiol_job *job = xiol_job_of(state);
-  if (job == NULL) return xiol_fail(L, "%s: not inside a thread of xio.thread", function);
+  if (job == NULL)
+    return xiol_fail(
+        L, "%s: not inside a thread of xio.thread: it goes back to who waits for one",
+        function);
   xiol_check_callable(L, 1, function);
   xiol_task *task = xiol_enter(L, state, function);
   if (xio_task_begin(&task->core) != XIO_OK) {

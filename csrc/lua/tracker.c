@@ -82,7 +82,7 @@ static int tracker_done(lua_State *L) {
   static const char function[] = "work_tracker:done";
   xio_tracker *tracker = check_tracker(L, function);
   if (xio_tracker_done(tracker, xiol_loop_here(xiol_state_of(L))) != XIO_OK) {
-    xiol_fail(L, "%s: more was done than was added", function);
+    xiol_fail(L, "%s: more was done than was added: add first", function);
   }
   return 0;
 }

@@ -32,7 +32,7 @@ static xiol_udp *check_box(lua_State *L, xiol_state *state, const char *function
   xiol_udp *box = xiol_check(L, 1, &xiol_kind_udp, function);
   xiol_task *task = xiol_running(L, state, function);
   if (is_open(box) && xio_udp_loop(box->udp) != task->runtime->loop) {
-    xiol_fail(L, "%s: the socket belongs to another run", function);
+    xiol_fail(L, "%s: the socket belongs to another run: use it there", function);
   }
   return box;
 }
@@ -56,13 +56,13 @@ static int refuse_to(lua_State *L, int status, const char *op, int index) {
 static bool get_address(lua_State *L, int index, xio_address *address,
                         const char *function) {
   size_t size = 0;
-  if (lua_type(L, index) != LUA_TSTRING) xiol_method_error(L, function, index, "string");
+  if (lua_type(L, index) != LUA_TSTRING) xiol_type_error(L, function, index, "string");
   const char *host = lua_tolstring(L, index, &size);
   int exact = 0;
   lua_Integer port = lua_tointegerx(L, index + 1, &exact);
   if (!exact && lua_type(L, index + 1) == LUA_TSTRING) return false;
   if (!exact || port < 0 || port > PORT_MAX) {
-    xiol_arg_error(L, function, index, "port expected: 0 to 65535, or a name");
+    xiol_arg_error(L, function, index + 1, "port expected: 0 to 65535, or a name");
   }
   return xio_address_parse(address, host, size, (uint16_t)port) == XIO_OK;
 }
@@ -108,7 +108,7 @@ static bool may_try(xiol_task *task) {
 static void check_free(lua_State *L, const xiol_udp *box, xio_fd_side side,
                        const char *function) {
   if (box->udp == NULL || !xio_udp_waited(box->udp, side)) return;
-  xiol_fail(L, "%s: another task is waiting to %s already", function,
+  xiol_fail(L, "%s: another task is waiting to %s already; one does at a time", function,
             side == XIO_FD_READ ? "receive" : "send");
 }
 
@@ -176,9 +176,9 @@ static int udp_recv(lua_State *L) {
     lua_replace(L, 2);
   }
   int exact = 0;
-  if (lua_type(L, 2) != LUA_TNUMBER) xiol_method_error(L, function, 2, "number of bytes");
+  if (lua_type(L, 2) != LUA_TNUMBER) xiol_type_error(L, function, 2, "number of bytes");
   if (lua_tointegerx(L, 2, &exact) < 1 || !exact) {
-    xiol_arg_error(L, function, 1, "integer of at least 1 expected");
+    xiol_arg_error(L, function, 2, "integer of at least 1 expected");
   }
   return try_recv(L, state, xiol_enter(L, state, function));
 }
@@ -234,7 +234,7 @@ static int udp_send(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   check_box(L, state, function);
   lua_settop(L, 4);
-  if (!lua_isstring(L, 2)) xiol_method_error(L, function, 2, "string");
+  if (!lua_isstring(L, 2)) xiol_type_error(L, function, 2, "string");
   lua_tostring(L, 2); /* a number becomes a string, once */
   return try_send(L, state, xiol_enter(L, state, function));
 }
@@ -289,7 +289,7 @@ static int get_interface(lua_State *L, int index, uint32_t *number,
     return XIO_OK;
   }
   if (lua_type(L, index) != LUA_TSTRING) {
-    xiol_method_error(L, function, index, "name or index of an interface");
+    xiol_type_error(L, function, index, "name or index of an interface");
   }
   const char *name = lua_tostring(L, index);
   if (strlen(name) != lua_rawlen(L, index)) return -ENODEV; /* a byte 0 is in no name */
@@ -306,7 +306,7 @@ static int change_group(lua_State *L, bool join) {
   size_t size = 0;
   uint32_t interface = 0;
   xio_address group;
-  if (lua_type(L, 2) != LUA_TSTRING) xiol_method_error(L, function, 2, "string");
+  if (lua_type(L, 2) != LUA_TSTRING) xiol_type_error(L, function, 2, "string");
   const char *host = lua_tolstring(L, 2, &size);
   int status = get_interface(L, 3, &interface, function);
   if (status == XIO_OK) status = xio_address_parse(&group, host, size, 0);

@@ -12,7 +12,7 @@
 xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function) {
   xiol_runtime *runtime = state->runtime;
   if (XIO_UNLIKELY(runtime == NULL || runtime->loop->queue.running == NULL)) {
-    xiol_fail(L, "%s: not inside xio.run", function);
+    xiol_fail(L, "%s: not inside xio.run: only a task can do that", function);
   }
   return xiol_task_of(runtime->loop->queue.running);
 }
@@ -144,7 +144,7 @@ xiol_task *xiol_enter_from(lua_State *L, xiol_state *state, const char *function
               function);
   }
   if (XIO_UNLIKELY(task->atomic != 0)) {
-    xiol_fail(L, "%s: cannot wait inside xio.atomic", function);
+    xiol_fail(L, "%s: cannot wait inside xio.atomic: wait before or after it", function);
   }
   if (XIO_UNLIKELY(!state->waitable || !lua_isyieldable(L))) {
     cannot_wait(L, function, level);

@@ -58,7 +58,7 @@ static int next_event(lua_State *L, xiol_watch *box, xiol_task *task, bool raise
   if (status == XIO_EAGAIN) {
     status = xio_watch_wait(box->watch, &task->core);
     if (status == XIO_OK) return xiol_yield(L, raises, finish_next);
-    xiol_fail(L, "watch:recv: another task is waiting already");
+    xiol_fail(L, "watch:recv: another task is waiting already; one does at a time");
   }
   if (status != XIO_ECLOSED || !raises) return refuse(L, status, raises);
   lua_pushnil(L);
@@ -80,7 +80,7 @@ static int begin_next(lua_State *L, const char *function, bool raises) {
   xiol_task *task = xiol_enter(L, state, function);
   bool open = box->watch != NULL && !box->watch->closed;
   if (open && box->watch->loop != task->runtime->loop) {
-    xiol_fail(L, "%s: the watch belongs to another run", function);
+    xiol_fail(L, "%s: the watch belongs to another run: use it there", function);
   }
   if (xio_task_begin(&task->core) != XIO_OK) {
     return xiol_yield(L, 0, xiol_finish_cancelled);

@@ -37,7 +37,7 @@ local actor_type = { __name = "xio.Actor", __metatable = false }
 
 local function mailbox_of(self, name)
   if type(self) ~= "table" or debug.getmetatable(self) ~= actor_type then
-    argument.fail(1, name, "xio.Actor", self)
+    argument.bad_self(name, "xio.Actor", self)
   end
   return self[1]
 end

@@ -26,6 +26,12 @@ function argument.fail(index, name, expected, value)
     :format(index, name, expected, type(value)))
 end
 
+--- Raises that the method `name` was called with an object that is none of its own.
+function argument.bad_self(name, expected, value)
+  argument.misuse(("bad self of '%s' (%s expected, got %s): call it with a colon")
+    :format(name, expected, type(value)))
+end
+
 --- Raises that the option of that name, in argument `index` of the function `name`, is not what
 --- was `expected`.
 function argument.fail_option(index, name, option, expected, value)

@@ -12,7 +12,9 @@ local module = {}
 local function new_callback(call, name)
   return function(...)
     if call.over and not call.called then return end
-    if call.called then argument.misuse(name .. ": the callback is called a second time") end
+    if call.called then
+      argument.misuse(name .. ": the callback is called a second time; it may be once")
+    end
     call.called = true
     call.future:set(...)
   end

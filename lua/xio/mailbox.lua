@@ -217,7 +217,7 @@ local mailbox_type = { __name = "xio.Mailbox" }
 
 local function inbox_of(self, name)
   if type(self) ~= "table" or debug.getmetatable(self) ~= mailbox_type then
-    argument.fail(1, name, "xio.Mailbox", self)
+    argument.bad_self(name, "xio.Mailbox", self)
   end
   return self[1]
 end

@@ -101,7 +101,7 @@ local release_type = {
 
 -- The state of `stream`, on which `operation` was called; raises where it is none.
 local function state_of(stream, operation)
-  return states[stream] or argument.fail(1, "stream:" .. operation, "stream", stream)
+  return states[stream] or argument.bad_self("stream:" .. operation, "stream", stream)
 end
 
 -- The state of `stream`, and a value whose <close> ends the operation; raises where another

@@ -190,7 +190,7 @@ Process.__index = Process
 
 local function check_self(self, name)
   if getmetatable(self) ~= Process then
-    argument.fail(1, "process:" .. name, "xio.Process", self)
+    argument.bad_self("process:" .. name, "xio.Process", self)
   end
   return self._handle
 end

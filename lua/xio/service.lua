@@ -228,7 +228,7 @@ local service_type = { __name = "xio.Service", __index = methods }
 
 local function check(self, name)
   if type(self) ~= "table" or debug.getmetatable(self) ~= service_type then
-    argument.fail(1, name, "xio.Service", self)
+    argument.bad_self(name, "xio.Service", self)
   end
   return self
 end
@@ -244,7 +244,7 @@ end
 
 local function started_record(self, name)
   local record = record_of(self, name)
-  if not record.keeper then argument.misuse(("%s: the service was not started"):format(name)) end
+  if not record.keeper then argument.misuse(("%s: the service was not started: call service:start first"):format(name)) end
   return record
 end
 
@@ -279,7 +279,7 @@ end
 local function portal_of(self, name)
   local record = records[check(self, name).boot]
   if record and not record.keeper then
-    argument.misuse(("%s: the service was not started"):format(name))
+    argument.misuse(("%s: the service was not started: call service:start first"):format(name))
   end
   if record and record.over:is_set() then
     error(failure.make("ECLOSED", name .. ": the service has ended", name:match "[%w_]*$"), 0)
@@ -298,7 +298,7 @@ end
 function methods:start()
   local record = record_of(self, "service:start")
   core.enter("service:start")
-  if record.keeper then argument.misuse("service:start: the service was started before") end
+  if record.keeper then argument.misuse("service:start: the service was started before: make another") end
   local args = record.args
   core.check_copy("service:start", record.f, table.unpack(args, 1, args.n))
   core.checkpoint()
@@ -332,7 +332,7 @@ function methods:started(...)
   if records[self.boot] then
     argument.misuse("service:started: only the function of the service, in its thread, can call it")
   end
-  if not self.ready:set(...) then argument.misuse "service:started: called twice" end
+  if not self.ready:set(...) then argument.misuse "service:started: called twice; call it once" end
 end
 
 --- Waits until the service says that it is ready. Raises what it failed of before; also where
@@ -346,7 +346,7 @@ function methods:wait_started(timeout)
   check(self, "service:wait_started")
   local record = records[self.boot]
   if record and not record.keeper then
-    argument.misuse("service:wait_started: the service was not started")
+    argument.misuse("service:wait_started: the service was not started: call service:start first")
   end
   local results = table.pack(pcall(await_within, self.ready, timeout, "service:wait_started"))
   if not results[1] then

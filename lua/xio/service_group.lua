@@ -31,7 +31,7 @@ local group_type = { __name = "xio.ServiceGroup", __metatable = false, __index =
 
 local function members_of(self, name)
   if type(self) ~= "table" or debug.getmetatable(self) ~= group_type then
-    argument.fail(1, name, "xio.ServiceGroup", self)
+    argument.bad_self(name, "xio.ServiceGroup", self)
   end
   return self[1]
 end
@@ -64,7 +64,7 @@ end
 function methods:start()
   local members, state = members_of(self, "service_group:start"), self[2]
   core.enter "service_group:start"
-  if state.started then argument.misuse "service_group:start: the group was started before" end
+  if state.started then argument.misuse "service_group:start: the group was started before: make another" end
   state.started = true
   for i, member in ipairs(members) do
     local begun = false
@@ -89,7 +89,7 @@ end
 
 local function check_started(self, name)
   local members = members_of(self, name)
-  if not self[2].started then argument.misuse(name .. ": the group was not started") end
+  if not self[2].started then argument.misuse(name .. ": the group was not started: call start first") end
   return members
 end
 

@@ -175,7 +175,7 @@ function Pool.__tostring(pool)
 end
 
 local function check_pool(pool, name)
-  if getmetatable(pool) ~= Pool then argument.fail(1, name, "pool", pool) end
+  if getmetatable(pool) ~= Pool then argument.bad_self(name, "pool", pool) end
 end
 
 --- Like `xio.thread.run`, with at most as many at once as the pool says; more wait in order.

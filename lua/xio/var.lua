@@ -39,12 +39,12 @@ local defaults = setmetatable({}, { __mode = "k" }) -- variable -> default, or N
 
 local function check(variable, name)
   local default = defaults[variable]
-  if default == nil then argument.fail(1, name, "xio.Var", variable) end
+  if default == nil then argument.bad_self(name, "xio.Var", variable) end
   return default
 end
 
 local function check_in_task(name)
-  if not core.in_task() then argument.misuse(name .. ": not inside xio.run") end
+  if not core.in_task() then argument.misuse(name .. ": not inside xio.run: only a task can do that") end
 end
 
 --- The value in the running task: what it, or the task that spawned it before that, has set; or
