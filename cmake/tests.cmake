@@ -162,9 +162,11 @@ if(NOT XIO_SANITIZE)
     COMMAND tools/with_module "${PROJECT_BINARY_DIR}"
             "${XIO_LUA_PROGRAM}" tools/check_reference --types)
   xio_add_test(check.guide "check" 120 COMMAND xio tools/check_guide)
+  xio_add_test(check.errors "check" 60
+    COMMAND tools/with_module "${PROJECT_BINARY_DIR}" "${XIO_LUA_PROGRAM}" tools/errors --check)
   xio_add_test(check.luacheck "check" 60 COMMAND "${XIO_LUACHECK_PROGRAM}" -q --no-color
     . .busted .luacheckrc bin/xio tools/check_floors tools/check_guide tools/check_reference
-    tools/check_sources tools/reference tools/run_examples tools/types bench/count)
+    tools/check_sources tools/errors tools/reference tools/run_examples tools/types bench/count)
 endif()
 
 # A program in a terminal, for spec/repl_spec.lua.

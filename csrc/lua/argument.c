@@ -189,6 +189,10 @@ bool xiol_option_integer(lua_State *L, int index, const char *field, lua_Integer
   if (!push_option(L, index, field, LUA_TNUMBER, function)) return false;
   int exact = 0;
   *value = lua_tointegerx(L, -1, &exact);
+  if (!exact && least == LUA_MININTEGER) {
+    xiol_fail(L, "bad argument #%d to '%s' (option '%s': integer expected)",
+              number_of(function, index), function, field);
+  }
   if (!exact || *value < least) {
     xiol_fail(L,
               "bad argument #%d to '%s' (option '%s': integer of at least %I expected)",

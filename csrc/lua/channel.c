@@ -47,7 +47,8 @@ void xiol_channel_check_misuse(lua_State *L, xiol_state *state, int index,
   lua_getiuservalue(L, index, XIOL_END_CLOSER);
   xiol_push_task(L, xiol_task_of(state->runtime->loop->queue.running));
   if (lua_rawequal(L, -1, -2)) {
-    xiol_fail(L, "%s: this task has closed the %s itself", function, noun(end));
+    xiol_fail(L, "%s: this task has closed the %s itself: close it after its last use",
+              function, noun(end));
   }
   lua_pop(L, 2);
 }

@@ -201,7 +201,9 @@ static int l_open(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING) xiol_type_error(L, function, 2, "string");
   xiol_file *box = push_box(L, state);
   int flags = flags_of(lua_tostring(L, 2), box);
-  if (flags < 0) xiol_arg_error(L, function, 2, "invalid mode");
+  if (flags < 0)
+    xiol_arg_error(L, function, 2,
+                   "invalid mode: r, w, a, r+, w+ or a+ expected, with a b or without");
   if (is_new) flags |= O_EXCL;
   xiol_task *task = xiol_enter(L, state, function);
   if (!xiol_is_path(L, 1)) {

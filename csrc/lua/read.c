@@ -522,7 +522,8 @@ static void check_formats(lua_State *L, const char *name) {
     const char *format = lua_type(L, i) == LUA_TSTRING ? lua_tostring(L, i) : "";
     format += format[0] == '*';
     if (format[0] == 0 || strchr("lLan", format[0]) == NULL) {
-      xiol_arg_error(L, name, i, "invalid format");
+      xiol_arg_error(L, name, i,
+                     "\"l\", \"L\", \"a\", \"n\" or a count expected as format");
     }
   }
 }

@@ -246,8 +246,14 @@ static int64_t read_limit(lua_State *L, const char *function, bool *shield) {
   }
   *shield = xiol_option_boolean(L, 1, "shield", false, function);
   xiol_check_option_string(L, 1, "name", function);
-  lua_geti(L, 1, 1);
-  int64_t ns = xiol_check_seconds(L, lua_gettop(L), true, function);
+  int64_t ns = XIO_NEVER;
+  int given = lua_geti(L, 1, 1);
+  bool valid = given == LUA_TNUMBER && xiol_to_ns(lua_tonumber(L, -1), &ns);
+  if (!valid && given != LUA_TNIL) {
+    const char *got = given == LUA_TNUMBER ? "NaN" : lua_typename(L, given);
+    xiol_fail(L, "bad argument #1 to '%s' ({number of seconds} expected, got %s in it)",
+              function, got);
+  }
   lua_pop(L, 1);
   return ns;
 }
@@ -358,14 +364,15 @@ static int l_scope(lua_State *L) {
   bool options = xiol_has_options(L, 1);
   xiol_check_callable(L, options ? 2 : 1, function);
   xiol_task *task = xiol_enter_region(L, state, function);
+  xiol_scope *scope = push_handle(L, state, "scope");
+  if (options) apply_options(L, state, scope, 1, function);
+  lua_insert(L, 1); /* the handle */
+  xiol_push_ref(L, state, XIOL_REF_HANDLER);
+  lua_insert(L, 1);
   if (!options) {
     lua_pushnil(L);
-    lua_insert(L, 1);
+    lua_insert(L, FRAME_LIMIT);
   }
-  push_frame(L, state);
-  xiol_scope *scope = push_handle(L, state, "scope");
-  lua_replace(L, FRAME_HANDLE);
-  if (options) apply_options(L, state, scope, FRAME_LIMIT, function);
   lua_pushvalue(L, FRAME_HANDLE);
   lua_insert(L, FRAME_BODY + 1);
   return run_body(L, state, task, scope, RETURN_FLAG);

@@ -27,6 +27,11 @@ local producer = { __name = "xio.Producer" }
 ---@operator call: any
 local methods = {}
 
+-- Raises unless `self` is an object of the class; `name` is the method.
+local function check(self, class, name)
+  if debug.getmetatable(self) ~= class then argument.bad_self(name, class.__name, self) end
+end
+
 -- With it as its state a `for` loop shows that it has the closing value too.
 local LOOP <const> = {}
 
@@ -91,16 +96,25 @@ end
 --- and no value is lost.
 ---@return any value nil at the end
 ---@return "closed"? why
-function methods:recv() return receiver_of(self):recv() end
+function methods:recv()
+  check(self, producer, "producer:recv")
+  return receiver_of(self):recv()
+end
 
 --- Takes the next value if there is one; never waits. It cannot fail.
 ---@return any value
 ---@return "empty"|"closed"|nil why
-function methods:try_recv() return receiver_of(self):try_recv() end
+function methods:try_recv()
+  check(self, producer, "producer:try_recv")
+  return receiver_of(self):try_recv()
+end
 
 --- Those of the channel behind it. Never waits or fails.
 ---@return xio.ChannelStats
-function methods:stats() return self.rx:stats() end
+function methods:stats()
+  check(self, producer, "producer:stats")
+  return self.rx:stats()
+end
 
 -- The producer is cancelled, and has ended.
 local function finish(self)
@@ -140,7 +154,10 @@ end
 --- of the function, if nobody was told of it. Not a checkpoint: it waits with cancellation
 --- hidden.
 ---@return boolean first whether it was open
-function methods:close() return close(self) end
+function methods:close()
+  check(self, producer, "producer:close")
+  return close(self)
+end
 
 producer.__index = methods
 producer.__close = close
@@ -214,6 +231,7 @@ hub.__index = hub
 ---@return true? sent
 ---@return "closed"? why the hub was closed
 function hub:send(value)
+  check(self, hub, "hub:send")
   if value == nil then argument.fail(1, "hub:send", "any value but nil", value) end
   if self.closed then return nil, "closed" end
   local senders, kept = self.senders, 0
@@ -237,6 +255,7 @@ end
 ---@return xio.Receiver? receiver
 ---@return "closed"? why the hub was closed
 function hub:subscribe()
+  check(self, hub, "hub:subscribe")
   if self.closed then return nil, "closed" end
   local sender, receiver = core.lossy_channel(self.capacity)
   self.senders[#self.senders + 1] = sender
@@ -247,6 +266,7 @@ end
 --- waits or fails.
 ---@return boolean first
 function hub:close()
+  check(self, hub, "hub:close")
   if self.closed then return false end
   self.closed = true
   local senders = self.senders
@@ -260,6 +280,7 @@ end
 --- or fails.
 ---@return table
 function hub:stats()
+  check(self, hub, "hub:stats")
   local stats = { capacity = self.capacity, receivers = 0, sent = self.sent, buffered = 0,
     waiting = 0 }
   for _, sender in ipairs(self.senders) do

@@ -169,6 +169,13 @@ end
 
 -- -- failures ---------------------------------------------------------------------------
 
+local ISOLATE_OPTIONS = { errors = "string", name = "string" }
+
+local function isolate(opts, f, ...)
+  core.enter("xio.isolate")
+  return core.pcall(core.group, opts or {}, function(_, ...) return f(...) end, ...)
+end
+
 --- Runs `f(...)` in a group of its own, and turns its failure into a result.
 ---
 --- Returns true and what `f` returns, or false and the error. A checkpoint. Cancelled from
@@ -188,11 +195,12 @@ end
 ---@return any ... the results, or the error
 function combine.isolate(opts, f, ...)
   if type(opts) ~= "table" or argument.callable(opts) then
-    return combine.isolate({}, opts, f, ...)
+    check_callable(opts, 1, "xio.isolate")
+    return isolate(nil, opts, f, ...)
   end
-  check_callable(f, 1, "xio.isolate")
-  core.enter("xio.isolate")
-  return core.pcall(core.group, opts, function(_, ...) return f(...) end, ...)
+  argument.check_options(opts, ISOLATE_OPTIONS, 1, "xio.isolate")
+  check_callable(f, 2, "xio.isolate")
+  return isolate(opts, f, ...)
 end
 
 --- Gives a `<close>` value that runs `f(...)` inside xio.cleanup when its block ends.

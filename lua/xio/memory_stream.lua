@@ -313,7 +313,8 @@ local function check_formats(name, ...)
     elseif letter and FORMATS[letter] then
       formats[i] = FORMATS[letter]
     else
-      argument.misuse(("bad argument #%d to '%s' (invalid format)"):format(i, name))
+      argument.misuse(("bad argument #%d to '%s' ("
+        .. '"l", "L", "a", "n" or a count expected as format)'):format(i, name))
     end
   end
   return formats

@@ -33,7 +33,7 @@ local function check_port(port, index, name)
   if type(port) == "string" then return end
   if not is_port(port) then
     argument.misuse(("bad argument #%d to '%s' (port expected: 0 to 65535, or the name of a "
-      .. "service, got %s)"):format(index, name, tostring(port)))
+      .. "service, got %s)"):format(index, name, math.type(port) and tostring(port) or type(port)))
   end
 end
 

@@ -10,7 +10,9 @@ local module = {}
 
 core.hook("scope_group_run", function(group, f, ...)
   argument.check_callable(f, 1, "scope_group:run")
-  if not core.in_task() then argument.misuse("scope_group:run: not inside xio.run: only a task can do that") end
+  if not core.in_task() then
+    argument.misuse("scope_group:run: not inside xio.run: only a task can do that")
+  end
   local scope = core.new_scope()
   local _member <close> = core.scope_group_enter(group, scope)
   return scope:run(f, ...)

@@ -183,7 +183,7 @@ local function check(options)
   end
   if grace ~= nil and (type(grace) ~= "number" or grace ~= grace) then
     argument.misuse("bad argument #3 to 'xio.net.serve' (option 'grace': number of seconds "
-      .. "expected, got " .. tostring(grace) .. ")")
+      .. "expected, got " .. (grace ~= grace and "NaN" or type(grace)) .. ")")
   end
   local threads = options.threads
   if threads ~= nil and (math.type(threads) ~= "integer" or threads < 1) then
@@ -193,6 +193,10 @@ local function check(options)
   if options.on_error ~= nil and not argument.callable(options.on_error) then
     argument.misuse("bad argument #3 to 'xio.net.serve' (option 'on_error': function expected, "
       .. "got " .. type(options.on_error) .. ")")
+  end
+  local group = options.group
+  if group ~= nil and (debug.getmetatable(group) or {}).__name ~= "xio.Group" then
+    argument.fail_option(3, "xio.net.serve", "group", "xio.Group", group)
   end
 end
 

@@ -244,7 +244,9 @@ end
 
 local function started_record(self, name)
   local record = record_of(self, name)
-  if not record.keeper then argument.misuse(("%s: the service was not started: call service:start first"):format(name)) end
+  if not record.keeper then
+    argument.misuse(("%s: the service was not started: call service:start first"):format(name))
+  end
   return record
 end
 
@@ -298,7 +300,9 @@ end
 function methods:start()
   local record = record_of(self, "service:start")
   core.enter("service:start")
-  if record.keeper then argument.misuse("service:start: the service was started before: make another") end
+  if record.keeper then
+    argument.misuse("service:start: the service was started before: make another")
+  end
   local args = record.args
   core.check_copy("service:start", record.f, table.unpack(args, 1, args.n))
   core.checkpoint()
@@ -362,7 +366,9 @@ end
 ---@param f function
 ---@param ... any
 function methods:call_soon(f, ...)
-  portal_of(self, "service:call_soon"):post(f, ...)
+  local portal = portal_of(self, "service:call_soon")
+  argument.check_callable(f, 1, "service:call_soon")
+  portal:post(f, ...)
 end
 
 --- Calls `f(...)` in a task of the service's loop, waits for it, and returns its results, or
@@ -372,7 +378,9 @@ end
 ---@param ... any
 ---@return any ...
 function methods:call_sync(f, ...)
-  return portal_of(self, "service:call_sync"):call(f, ...)
+  local portal = portal_of(self, "service:call_sync")
+  argument.check_callable(f, 1, "service:call_sync")
+  return portal:call(f, ...)
 end
 
 --- Has `f(...)` called in a task of the service's loop; its results or its error come with the
@@ -381,7 +389,9 @@ end
 ---@param ... any
 ---@return xio.Reply
 function methods:submit(f, ...)
-  return portal_of(self, "service:submit"):spawn(f, ...)
+  local portal = portal_of(self, "service:submit")
+  argument.check_callable(f, 1, "service:submit")
+  return portal:spawn(f, ...)
 end
 
 --- Asks the service to end: its tasks are cancelled with that reason, also in the middle of a Lua

@@ -64,7 +64,9 @@ end
 function methods:start()
   local members, state = members_of(self, "service_group:start"), self[2]
   core.enter "service_group:start"
-  if state.started then argument.misuse "service_group:start: the group was started before: make another" end
+  if state.started then
+    argument.misuse "service_group:start: the group was started before: make another"
+  end
   state.started = true
   for i, member in ipairs(members) do
     local begun = false
@@ -89,7 +91,9 @@ end
 
 local function check_started(self, name)
   local members = members_of(self, name)
-  if not self[2].started then argument.misuse(name .. ": the group was not started: call start first") end
+  if not self[2].started then
+    argument.misuse(name .. ": the group was not started: call start first")
+  end
   return members
 end
 
@@ -157,6 +161,7 @@ end
 ---@param f function
 ---@param ... any
 function methods:call_soon(f, ...)
+  argument.check_callable(f, 1, "service_group:call_soon")
   for _, member in ipairs(check_started(self, "service_group:call_soon")) do
     member:call_soon(f, ...)
   end
@@ -168,6 +173,7 @@ end
 ---@param ... any
 ---@return any[] results the first of each, in order
 function methods:call_sync(f, ...)
+  argument.check_callable(f, 1, "service_group:call_sync")
   local members, arguments = check_started(self, "service_group:call_sync"), table.pack(...)
   local calls = {}
   for i, member in ipairs(members) do
@@ -183,6 +189,7 @@ end
 ---@param ... any
 ---@return xio.Reply[] replies in order
 function methods:submit(f, ...)
+  argument.check_callable(f, 1, "service_group:submit")
   local replies = {}
   for i, member in ipairs(check_started(self, "service_group:submit")) do
     replies[i] = member:submit(f, ...)

@@ -44,7 +44,9 @@ local function check(variable, name)
 end
 
 local function check_in_task(name)
-  if not core.in_task() then argument.misuse(name .. ": not inside xio.run: only a task can do that") end
+  if not core.in_task() then
+    argument.misuse(name .. ": not inside xio.run: only a task can do that")
+  end
 end
 
 --- The value in the running task: what it, or the task that spawned it before that, has set; or
