@@ -296,7 +296,7 @@ w >\x20
 p 100
 s \x1c
 w SIGQUIT: main:\x20
-w main (
+w main\x1b[0m (
 s 1 + 1\n
 w \n2\r\n
 ]] .. END)

@@ -149,6 +149,20 @@ describe("--trace", function()
     assert.equal(3, marks { ph = "E", status = "ECANCELED" })
   end)
 
+  it("marks errors, at the end of the task that failed", function()
+    local events = trace([[
+      local xio = require "xio"
+      pcall(xio.group, function(g)
+        g:spawn({ name = "fails" }, function() xio.sleep(0.001); error("broken") end)
+        g:spawn({ name = "goes on" }, xio.sleep_forever)
+      end)]]).events
+    local marks = select_events(events, { ph = "i", cat = "error" })
+    assert.equal(1, #marks)
+    assert.equal("error", marks[1].name)
+    local ends = select_events(events, { ph = "E", tid = marks[1].tid, ts = marks[1].ts })
+    assert.equal("failed", ends[#ends].args.outcome)
+  end)
+
   it("tells waits for the outside from others", function()
     local result, _, err = trace [[
       local xio = require "xio"

@@ -39,7 +39,11 @@ static void write_tree(lua_State *L) {
   lua_call(L, 0, 1);
   luaL_getmetafield(L, -1, "draw");
   lua_insert(L, -2);
+  lua_createtable(L, 0, 2);
   lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "stacks");
+  lua_pushinteger(L, 2); /* where it goes */
+  lua_setfield(L, -2, "descriptor");
   lua_call(L, 2, 1);
   xio_report_message(quit.program,
                      lua_pushfstring(L, "SIGQUIT: %s", lua_tostring(L, -1)));

@@ -228,6 +228,10 @@ static void on_paused(xio_tracer *tracer, xio_task *task) {
   double us = now_us();
   if (task == NULL) {
     static const char *const names[] = {"", "done", "failed", "cancelled"};
+    if (trace.over.outcome == XIO_OUTCOME_FAILED) {
+      put_event('i', trace.over.queue, trace.over.id, us);
+      (void)fputs(",\"name\":\"error\",\"cat\":\"error\",\"s\":\"t\"}", trace.file);
+    }
     put_event('E', trace.over.queue, trace.over.id, us);
     (void)fprintf(trace.file, ",\"args\":{\"outcome\":\"%s\"}}",
                   names[trace.over.outcome]);

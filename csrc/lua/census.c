@@ -1,5 +1,8 @@
 /* census: what lives now, as plain tables, for trees, deadlock reports and leak checks.
  * Loop's thread. */
+#include <limits.h>
+#include <uv.h>
+
 #include "../core/lock.h"
 #include "binding.h"
 
@@ -123,5 +126,15 @@ static int l_census(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg xiol_census_functions[] = {
-    {"tasks", l_tasks}, {"census", l_census}, {NULL, NULL}};
+/* is_terminal(descriptor) */
+static int l_is_terminal(lua_State *L) {
+  lua_Integer descriptor = luaL_checkinteger(L, 1);
+  bool valid = descriptor >= 0 && descriptor <= INT_MAX;
+  lua_pushboolean(L, valid && uv_guess_handle((uv_file)descriptor) == UV_TTY);
+  return 1;
+}
+
+const luaL_Reg xiol_census_functions[] = {{"tasks", l_tasks},
+                                          {"census", l_census},
+                                          {"is_terminal", l_is_terminal},
+                                          {NULL, NULL}};

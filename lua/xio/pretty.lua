@@ -100,6 +100,7 @@ end
 
 function show(value, seen, depth)
   if type(value) == "string" then return depth > 0 and quote(value) or value end
+  if meta_field(value, "__name") == "xio.Tree" then return value:draw() end -- with colours
   if type(value) ~= "table" or meta_field(value, "__tostring") or meta_field(value, "__name") then
     return tostring(value)
   end

@@ -42,7 +42,9 @@ misuse.SECTIONS = {
     "xio.spawn(5)", "xio.spawn(coroutine.create(print))", "xio.spawn({ name = 5 }, print)",
     "xio.spawn({ daemon = 'yes' }, print)", "xio.spawn({ nam = 'x' }, print)", "task.await(5)",
     "task.wait()", "task.result({})", "task.cancel(5)", "task.status(5)", "task.traceback(5)",
-    "xio.tree(5)", "coroutine.yield('value')",
+    "xio.tree(5)",
+    "xio.tree():draw(5)", "xio.tree():draw { x = 1 }", "xio.tree().draw(5)",
+    "coroutine.yield('value')",
     "local t = xio.spawn(xio.sleep_forever); "
       .. "xio.run({ signals = false }, function() t:await() end)",
   },

@@ -48,6 +48,19 @@ local SpawnOptions = {}
 ---@field id integer its number in the run
 local Task = {}
 
+--- All live tasks, drawn by `tostring` and `draw`. Its list part holds the tasks of the root group,
+--- and each task's list part the tasks whose groups it has opened.
+---
+--- ```lua
+--- xio.spawn({ name = "nap" }, function() xio.sleep(5) end)
+--- xio.sleep(1)
+--- print((xio.tree():draw { colours = false }:match("[^\n]*"))) --> run: 2 tasks
+--- ```
+---@class xio.Tree
+---@field name string of the run
+---@field count integer number of tasks
+local Tree = {}
+
 ---@class xio.GroupOptions
 ---@field errors? "auto"|"first"|"group" how errors are raised. "auto": one as it is, several as an xio.ErrorGroup; "first": the first, with the others kept beside it (xio.suppressed); "group": always as an xio.ErrorGroup ("auto")
 ---@field name? string
@@ -740,13 +753,23 @@ function Task:status() end
 ---@return string
 function Task:traceback() end
 
+--- The drawing: a line for each task, with its state, what it waits for and where, and the time
+--- that is left until its own limit.
+---
+--- `stacks`: with the stack of each task below it. `colours`: with colours; by default where
+--- `descriptor` (1: standard output) is a terminal, unless NO_COLOR is set. Never waits. Raises for
+--- wrong options.
+---@param options? {stacks?: boolean, colours?: boolean, descriptor?: integer}
+---@return string text
+function Tree:draw(options) end
+
 --- All live tasks, of the current run or of the runtime `rt`, at this moment.
 ---
---- The table has `name` (of the run) and `count`; its list part holds the tasks of the root
---- group, and each task's list part the tasks whose groups it has opened. A task has `task` (the
---- handle), `name`, `status`, `waits` (what it does: "sleep", "await" …), `left` (seconds until
---- its own time limit), `where` (file:line), `spawned` (file:line), `daemon` and `cancelled`.
---- Raises outside of a run when no runtime is given. Never waits.
+--- The list part of the table holds the tasks of the root group, and each task's list part the
+--- tasks whose groups it has opened. A task has `task` (the handle), `name`, `status`, `waits`
+--- (what it does: "sleep", "await" …), `left` (seconds until its own time limit), `where`
+--- (file:line), `spawned` (file:line), `daemon` and `cancelled`. Raises outside of a run when no
+--- runtime is given. Never waits.
 ---
 --- ```lua
 --- xio.spawn({ name = "nap" }, function() xio.sleep(5) end)
@@ -755,7 +778,7 @@ function Task:traceback() end
 --- print(nap.name, nap.status, nap.waits, nap.left) --> nap  waiting  sleep  4.0
 --- ```
 ---@param rt? table a runtime of xio.new
----@return table tree whose `tostring` is a drawing
+---@return xio.Tree tree
 function xio.tree(rt) end
 
 --- Calls `f(group, ...)` and, when that and every child have ended, returns its results.
