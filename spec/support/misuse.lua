@@ -166,6 +166,7 @@ misuse.SECTIONS = {
     "xio.net.serve(listener)", "xio.net.serve(listener, print, 5)",
     "xio.net.serve(listener, print, { limit = 0 })",
     "xio.net.serve(listener, print, { grace = 'x' })",
+    "xio.net.serve(listener, print, { threads = 0 })",
     "xio.net.serve(listener, print, { on_error = 5 })",
     "xio.net.serve(listener, print, { group = 5 })", "xio.net.udp(5)",
     "xio.net.udp('127.0.0.1', 'x', 5)", "xio.net.udp('127.0.0.1', 0, { ttl = 'x' })",
