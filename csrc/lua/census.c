@@ -1,7 +1,7 @@
 /* census: what lives now, as plain tables, for trees, deadlock reports and leak checks.
  * Loop's thread. */
 #include <limits.h>
-#include <uv.h>
+#include <unistd.h>
 
 #include "../core/lock.h"
 #include "binding.h"
@@ -130,7 +130,7 @@ static int l_census(lua_State *L) {
 static int l_is_terminal(lua_State *L) {
   lua_Integer descriptor = luaL_checkinteger(L, 1);
   bool valid = descriptor >= 0 && descriptor <= INT_MAX;
-  lua_pushboolean(L, valid && uv_guess_handle((uv_file)descriptor) == UV_TTY);
+  lua_pushboolean(L, valid && isatty((int)descriptor) != 0);
   return 1;
 }
 
