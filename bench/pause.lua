@@ -19,6 +19,7 @@ xio.main(function()
     repeat
       local garbage = {}
       for i = 1, 20 do garbage[i] = { i } end
+      assert(#garbage == 20)
       local now = os.clock()
       longest, last = math.max(longest, now - last), now
     until last > stop
