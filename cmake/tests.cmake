@@ -141,6 +141,10 @@ endforeach()
 xio_add_test(examples "example" 300
   COMMAND "${XIO_LUA_PROGRAM}" tools/run_examples $<TARGET_FILE:xio>)
 
+xio_add_test(examples.service "example" 60
+  COMMAND sh -c "cd examples/service && exec \"$0\" \"$1\" -o TAP spec" $<TARGET_FILE:xio>
+          "${XIO_BUSTED_PROGRAM}")
+
 xio_add_test(load "load" 60 COMMAND tools/load --fast $<TARGET_FILE:xio>)
 xio_add_test(stress.threads "load" 60
   COMMAND tools/stress_threads $<TARGET_FILE:xio> 8 2000 64)

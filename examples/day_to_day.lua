@@ -7,14 +7,12 @@
 -- is virtual, so that the example takes no time.
 --
 -- Run: xio examples/day_to_day.lua
--- Output: gather            3 7, after 1 s
 -- Output: await a list      5 6, after 1 s
 -- Output: background        first this, then 9, after 1 s
 -- Output: awaited twice     10 10, run once, after 1 s
 -- Output: semaphore         6 workers, at most 2 at once, after 3 s
 -- Output: barrier           all 3 have arrived after 3 s
 -- Output: as_completed      fast medium slow, after 3 s
--- Output: as_completed      fast, and the others are cancelled, after 1 s
 -- Output: isolate           false no such thing, and life goes on, after 1 s
 -- Output: timeout           timed out after 2 s, the slow call is over, after 2 s
 local xio = require "xio"
@@ -37,11 +35,6 @@ local say = xio.async(function(seconds, word)
   xio.sleep(seconds)
   return word
 end)
-
-local function gather()
-  local three, seven = xio.gather(add(1, 2), add(3, 4))
-  return ("%d %d,"):format(three, seven)
-end
 
 local function await_list()
   local five, six = await { add(2, 3), add(3, 3) }
@@ -94,20 +87,11 @@ local function barrier()
   return ("all %d have arrived"):format(arrived)
 end
 
-local function words()
-  return { say(3, "slow"), say(1, "fast"), say(2, "medium") }
-end
-
 local function as_completed()
   local seen = {}
-  for _, word in xio.as_completed(words()) do seen[#seen + 1] = word end
+  local calls = { say(3, "slow"), say(1, "fast"), say(2, "medium") }
+  for _, word in xio.as_completed(calls) do seen[#seen + 1] = word end
   return table.concat(seen, " ") .. ","
-end
-
-local function first_completed()
-  for _, word in xio.as_completed(words()) do -- luacheck: ignore 512
-    return word .. ", and the others are cancelled," -- leaving the loop ends them
-  end
 end
 
 local function isolate()
@@ -132,14 +116,12 @@ local function timeout()
 end
 
 xio.run({ clock = "virtual" }, function()
-  show("gather", gather)
   show("await a list", await_list)
   show("background", background)
   show("awaited twice", awaited_twice)
   show("semaphore", semaphore)
   show("barrier", barrier)
   show("as_completed", as_completed)
-  show("as_completed", first_completed)
   show("isolate", isolate)
   show("timeout", timeout)
 end)
