@@ -64,7 +64,7 @@ local function keep(keeper)
     core.group({ name = "xio.service" }, function(group)
       keeper.group = group
       keeper.opened:set()
-      keeper.closing:wait()
+      keeper.watcher:wait()
       stop_all(keeper)
     end)
   end)
@@ -75,12 +75,6 @@ local function keep(keeper)
   end
 end
 
--- Sees the end of the run.
-local function watch(keeper)
-  local _closing <close> = setmetatable({}, { __close = function() keeper.closing:set() end })
-  core.sleep_forever()
-end
-
 local LIVE = { ready = true, running = true, waiting = true }
 
 -- The keeper of the running run; nil where that is ending.
@@ -88,12 +82,13 @@ local function keeper_of_run()
   local run = core.run_key()
   local keeper = keepers[run]
   if keeper and LIVE[keeper.task:status()] then
-    return not keeper.closing:is_set() and keeper or nil
+    return LIVE[keeper.watcher:status()] and keeper or nil
   end
-  keeper = { run = run, records = {}, closing = core.event(), opened = core.event(),
+  keeper = { run = run, records = {}, watcher = false, opened = core.event(),
     group = false, task = false }
+  -- sees the end of the run, as the first; also where there is no memory for it to begin
+  keeper.watcher = core.spawn({ name = "xio.service", daemon = true }, core.sleep_forever)
   keeper.task = core.spawn({ name = "xio.service", daemon = true }, keep, keeper)
-  core.spawn({ name = "xio.service", daemon = true }, watch, keeper)
   keepers[run] = keeper
   keeper.opened:wait()
   return keeper.group and keeper
