@@ -327,9 +327,9 @@ local function write_entry(out, kind, name, text)
   table.insert(out, ("- %s`%s`%s"):format(name, kind, text))
 end
 
--- As Markdown viewers make it of a heading.
-local function anchor(heading)
-  return (heading:lower():gsub("[^%w_ %-]", ""):gsub(" ", "-"))
+-- The name of the place of a thing on its page, whatever a viewer makes of its heading.
+local function anchor(item)
+  return (item.name:gsub("[^%w_]", "-"))
 end
 
 -- The heading of a function or class.
@@ -343,19 +343,12 @@ end
 local function write_example(out, page, item)
   local shown = shown_by(page, item)
   if not shown or shown == item then return end
-  for _, file in ipairs(page.files) do
-    for _, other in ipairs(file.items) do
-      if other == shown then
-        local place = anchor(heading(file, shown))
-        table.insert(out, ("Example: [%s](#%s)\n"):format(shown.name, place))
-      end
-    end
-  end
+  table.insert(out, ("Example: [%s](#%s)\n"):format(shown.name, anchor(shown)))
 end
 
 local function write_function(out, page, file, item)
-  table.insert(out, ("%s %s\n\n%s\n"):format(item.method and "###" or "##", heading(file, item),
-    item.text))
+  table.insert(out, ('<a id="%s"></a>\n\n%s %s\n\n%s\n'):format(anchor(item),
+    item.method and "###" or "##", heading(file, item), item.text))
   if #item.params > 0 then
     for _, param in ipairs(item.params) do
       local kind = param.type .. (param.optional and "?" or "")
@@ -378,8 +371,8 @@ end
 
 local function write_class(out, item)
   if item.name == "xio" and #item.fields == 0 then return end
-  local parent = item.parent ~= "" and (" (has all of `%s`)"):format(item.parent) or ""
-  table.insert(out, ("## %s%s\n"):format(item.name, parent))
+  table.insert(out, ('<a id="%s"></a>\n\n## %s\n'):format(anchor(item), item.name))
+  if item.parent ~= "" then table.insert(out, ("Has all of `%s`.\n"):format(item.parent)) end
   if item.text ~= "" then table.insert(out, item.text .. "\n") end
   for _, field in ipairs(item.fields) do
     write_entry(out, field.type .. (field.optional and "?" or ""), "`" .. field.name .. "`: ",
