@@ -16,6 +16,7 @@ static bool has_prospects(const xio_loop *loop) {
  * end is not taken for that of the tasks, ours is referenced then too. */
 void xio_attach_touch(xio_attachment *attachment) {
   xio_loop *loop = attachment->loop;
+  uv_update_time(loop->uv); /* else libuv's poll waits for what the turn took once more */
   xio_loop_arm(loop);
   if (xio_runqueue_empty(&loop->queue)) {
     uv_idle_stop(&attachment->idle);

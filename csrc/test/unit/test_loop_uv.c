@@ -1,5 +1,8 @@
 /* loop, with libuv: callbacks that wake tasks, a host's uv loop, handles that are not
  * referenced, work in other threads. Real time passes here, some milliseconds of it. */
+#include <unistd.h>
+
+#include "../../core/attach.h"
 #include "../support/unit.h"
 
 #define MS INT64_C(1000000)
@@ -279,6 +282,33 @@ static void waiting_for_a_thread_blocks(void **state) {
   end_world(&world);
 }
 
+static void turn(xio_attachment *attachment) {
+  xio_loop_turn(attachment->loop);
+}
+
+/* libuv's own idea of the time is from before the turn. */
+static void time_that_a_turn_took_is_not_waited_for_again(void **state) {
+  (void)state;
+  static const ctask_op sleeps[] = {CTASK_SLEEP(60 * MS), CTASK_END};
+  uv_loop_t uv;
+  xio_attachment *attachment = NULL;
+  uv_loop_init(&uv);
+  begin_real_world(&uv);
+  assert_int_equal(xio_attach_open(&attachment, world.loop, turn, NULL), XIO_OK);
+  ctask_spawn(&world, sleeps, 0);
+  xio_attach_touch(attachment);
+  for (int i = 0; i < 3; i++) uv_run(&uv, UV_RUN_NOWAIT);
+  usleep(40 * 1000);
+  xio_attach_touch(attachment);
+  assert_in_range(uv_backend_timeout(&uv), 0, 25);
+  xio_attach_close(attachment);
+  xio_loop_close(world.loop);
+  world.loop = NULL;
+  uv_run(&uv, UV_RUN_DEFAULT);
+  assert_int_equal(uv_loop_close(&uv), 0);
+  end_world(&world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(callback_of_libuv_wakes_a_task),
@@ -289,6 +319,7 @@ int main(void) {
       cmocka_unit_test(busy_tasks_do_not_starve_libuv),
       cmocka_unit_test(stalled_loop_still_hears_libuv),
       cmocka_unit_test(waiting_for_a_thread_blocks),
+      cmocka_unit_test(time_that_a_turn_took_is_not_waited_for_again),
   };
   return cmocka_run_group_tests_name("loop_uv", tests, NULL, NULL);
 }
