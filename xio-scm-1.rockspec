@@ -98,6 +98,7 @@ build = {
         "csrc/base/slab.c",
         "csrc/base/status.c",
         "csrc/core/address.c",
+        "csrc/core/age.c",
         "csrc/core/attach.c",
         "csrc/core/barrier.c",
         "csrc/core/call.c",

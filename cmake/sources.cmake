@@ -14,6 +14,7 @@ set(XIO_BASE_SOURCES
 
 set(XIO_CORE_SOURCES
   csrc/core/address.c
+  csrc/core/age.c
   csrc/core/attach.c
   csrc/core/barrier.c
   csrc/core/call.c
@@ -247,6 +248,7 @@ set(XIO_TEST_SUPPORT_SOURCES
 # One executable each: the core with C tasks, no Lua.
 set(XIO_UNIT_TESTS
   csrc/test/unit/test_address.c
+  csrc/test/unit/test_age.c
   csrc/test/unit/test_alloc.c
   csrc/test/unit/test_barrier.c
   csrc/test/unit/test_base.c

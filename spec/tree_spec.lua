@@ -98,6 +98,47 @@ describe("xio.tree", function()
     mentions((line_of(text, at)), "sleep")
   end)
 
+  it("tells since when a task lives", function()
+    run(function()
+      xio.group(function(g)
+        g:spawn({ name = "old", daemon = true }, xio.sleep_forever)
+        xio.sleep(30)
+        g:spawn({ name = "middle", daemon = true }, xio.sleep_forever)
+        xio.sleep(60.5)
+        g:spawn({ name = "young", daemon = true }, xio.sleep_forever)
+        local main = xio.tree()[1]
+        assert.same({ 90.5, 60.5, 0 }, { main[1].age, main[2].age, main[3].age })
+        assert.equal(90.5, main.age)
+        local text = tostring(xio.tree())
+        mentions(line_of(text, "old"), "(waiting, daemon, 90 s)")
+        mentions(line_of(text, "middle"), "(waiting, daemon, 60 s)")
+        mentions(line_of(text, "young"), "(ready, daemon)")
+        xio.sleep(3 * 3600)
+        text = tostring(xio.tree())
+        mentions(line_of(text, "old"), "daemon, 3 h)")
+        xio.sleep(0.5)
+      end)
+    end)
+  end)
+
+  it("keeps ages apart however many tasks there were", function()
+    run(function()
+      xio.group(function(g)
+        for i = 1, 1000 do
+          g:spawn({ name = "task " .. i, daemon = true }, xio.sleep_forever)
+          xio.sleep(1)
+        end
+        local tasks, before = xio.tree()[1], math.huge
+        for i = 1, 1000 do
+          local age = tasks[i].age
+          assert.is_true(age <= 1001 - i and age <= before)
+          before = age
+        end
+        assert.equal(1, before)
+      end)
+    end)
+  end)
+
   it("holds for a thousand tasks", function()
     run(function()
       xio.group(function(g)

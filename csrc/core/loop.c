@@ -107,9 +107,17 @@ static void on_uv_prepare(uv_prepare_t *prepare) {
   if (!xio_runqueue_empty(&loop->queue)) uv_stop(loop->uv); /* ends this uv_run only */
 }
 
+/* Notes since when the tasks live that were spawned since the last time. */
+static void mark_ages(xio_loop *loop) {
+  uint64_t newest = loop->queue.last_task_id;
+  if (newest == loop->ages.newest) return;
+  xio_ages_mark(&loop->ages, newest, xio_clock_now(&loop->clock));
+}
+
 /* Lets libuv run. The prepare handle makes it look at its handles even where none of them
  * is referenced: signals and other threads may have something to say. */
 static void run_uv(xio_loop *loop, uv_run_mode mode) {
+  mark_ages(loop);
   uv_prepare_start(&loop->prepare, on_uv_prepare);
   uv_run(loop->uv, mode);
   uv_prepare_stop(&loop->prepare);
@@ -224,6 +232,7 @@ void xio_loop_turn(xio_loop *loop) {
 }
 
 void xio_loop_arm(xio_loop *loop) {
+  mark_ages(loop);
   set_uv_timer(loop, xio_clock_next(&loop->clock));
 }
 

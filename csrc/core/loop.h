@@ -14,6 +14,7 @@
 
 #include <uv.h>
 
+#include "age.h"
 #include "settle.h"
 
 typedef struct xio_loop xio_loop;
@@ -63,6 +64,7 @@ struct xio_loop {
   struct xio_port *port;             /* of port.c; NULL while no thread had to know it */
   bool *freed;                       /* NULL, or is set when the memory goes */
   struct xio_threads *threads;       /* of thread.c; NULL while it needed none */
+  xio_ages ages;                     /* of tasks, at each poll */
   bool owns_uv;
   bool pool_begun;  /* it has used libuv's pool */
   uv_loop_t own_uv; /* used when owns_uv; last, since it is large */

@@ -48,8 +48,12 @@ static void set_wait(lua_State *L, xiol_task *task) {
 
 /* Appends the record of `task` to the list at the top. */
 static void add_task(lua_State *L, xiol_state *state, xiol_task *task) {
-  lua_createtable(L, 0, 10);
+  lua_createtable(L, 0, 12);
   set_integer(L, "id", (lua_Integer)task->core.id);
+  const xio_loop *loop = task->runtime->loop;
+  int64_t age = xio_ages_of(&loop->ages, task->core.id, xio_clock_now(&loop->clock));
+  lua_pushnumber(L, xiol_to_seconds(age));
+  lua_setfield(L, -2, "age");
   xio_task *host = xio_task_group(&task->core)->host;
   if (host != NULL) set_integer(L, "parent", (lua_Integer)host->id);
   xiol_push_task(L, task);

@@ -24,7 +24,7 @@ local STYLES <const> = {
   lines = "2", -- dim
   name = "1", -- bold
   waits = "36", -- cyan
-  where = "2",
+  where = "2", age = "2",
   ready = "32", running = "32", -- green
   waiting = "33", -- yellow
   cancelled = "31", failed = "31", -- red
@@ -33,14 +33,24 @@ local STYLES <const> = {
 local function plain(_, text) return text end
 
 local function coloured(style, text)
-  local code = STYLES[style]
+  local code = text ~= "" and STYLES[style]
   return code and ("\27[%sm%s\27[0m"):format(code, text) or text
+end
+
+-- How long a task lives; nothing where that is less than a second.
+local function age_of(node)
+  local seconds = node.age
+  if seconds < 1 then return "" end
+  if seconds < 120 then return (", %d s"):format(seconds // 1) end
+  if seconds < 7200 then return (", %d min"):format(seconds // 60) end
+  return (", %d h"):format(seconds // 3600)
 end
 
 local function line_of(node, paint)
   local parts = { paint("name", node.name), " (", paint(node.status, node.status) }
   if node.cancelled then parts[#parts + 1] = ", " .. paint("cancelled", "cancelled") end
   if node.daemon then parts[#parts + 1] = ", daemon" end
+  parts[#parts + 1] = paint("age", age_of(node))
   parts[#parts + 1] = ")"
   if node.waits then
     parts[#parts + 1] = ": " .. paint("waits", node.waits)
@@ -84,8 +94,8 @@ end
 
 local OPTIONS <const> = { stacks = "boolean", colours = "boolean", descriptor = "integer" }
 
---- The drawing: a line for each task, with its state, what it waits for and where, and the time
---- that is left until its own limit.
+--- The drawing: a line for each task, with its state, its age where that is a second or more, what
+--- it waits for and where, and the time that is left until its own limit.
 ---
 --- `stacks`: with the stack of each task below it. `colours`: with colours; by default where
 --- `descriptor` (1: standard output) is a terminal, unless NO_COLOR is set. Never waits. Raises for
@@ -115,9 +125,10 @@ end
 ---
 --- The list part of the table holds the tasks of the root group, and each task's list part the
 --- tasks whose groups it has opened. A task has `task` (the handle), `name`, `status`, `waits`
---- (what it does: "sleep", "await" …), `left` (seconds until its own time limit), `where`
---- (file:line), `spawned` (file:line), `daemon` and `cancelled`. Raises outside of a run when no
---- runtime is given. Never waits.
+--- (what it does: "sleep", "await" …), `left` (seconds until its own time limit), `age` (seconds
+--- since it was spawned, by the run's clock; at the least, since that is noted when the loop
+--- waits), `where` (file:line), `spawned` (file:line), `daemon` and `cancelled`. Raises outside of
+--- a run when no runtime is given. Never waits.
 ---
 --- ```lua
 --- xio.spawn({ name = "nap" }, function() xio.sleep(5) end)

@@ -753,8 +753,8 @@ function Task:status() end
 ---@return string
 function Task:traceback() end
 
---- The drawing: a line for each task, with its state, what it waits for and where, and the time
---- that is left until its own limit.
+--- The drawing: a line for each task, with its state, its age where that is a second or more, what
+--- it waits for and where, and the time that is left until its own limit.
 ---
 --- `stacks`: with the stack of each task below it. `colours`: with colours; by default where
 --- `descriptor` (1: standard output) is a terminal, unless NO_COLOR is set. Never waits. Raises for
@@ -767,9 +767,10 @@ function Tree:draw(options) end
 ---
 --- The list part of the table holds the tasks of the root group, and each task's list part the
 --- tasks whose groups it has opened. A task has `task` (the handle), `name`, `status`, `waits`
---- (what it does: "sleep", "await" …), `left` (seconds until its own time limit), `where`
---- (file:line), `spawned` (file:line), `daemon` and `cancelled`. Raises outside of a run when no
---- runtime is given. Never waits.
+--- (what it does: "sleep", "await" …), `left` (seconds until its own time limit), `age` (seconds
+--- since it was spawned, by the run's clock; at the least, since that is noted when the loop
+--- waits), `where` (file:line), `spawned` (file:line), `daemon` and `cancelled`. Raises outside of
+--- a run when no runtime is given. Never waits.
 ---
 --- ```lua
 --- xio.spawn({ name = "nap" }, function() xio.sleep(5) end)
