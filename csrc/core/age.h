@@ -1,8 +1,8 @@
 /* age: since when tasks live, nearly, at no cost for each of them.
  *
  * Tasks are numbered in order. Before a loop asks the system for news it marks up to
- * which number it has come, and when: so a task has lived since the first mark that has its
- * number at the least, and at the most since the mark before. When there are too many
+ * which number it has come, and when: so a task has lived since the first mark that has
+ * its number at the least, and at the most since the mark before. When there are too many
  * marks every second one is left out. The loop's. Its thread. */
 #ifndef XIO_CORE_AGE_H
 #define XIO_CORE_AGE_H
