@@ -122,20 +122,19 @@ local ending = {
 
 -- -- in further threads -----------------------------------------------------------------
 
--- Closes the listener when the thread that began it all has done with its own.
-local function close_with(stopped, listener)
-  stopped:recv()
-  listener:close()
-end
-
--- What runs in a further thread; a field, so that it need not be copied there.
-function module.serve_there(stopped, up, host, port, socket, handler, options)
-  local listener <close>, err = require "xio.net".listen(host, port, socket)
+-- What runs in a further thread. It has no upvalues but the globals, so that it can be copied
+-- there wherever it comes from.
+local function serve_there(stopped, up, host, port, socket, handler, options)
+  local net, group_of = require "xio.net", require "xio.core".group
+  local listener <close>, err = net.listen(host, port, socket)
   if not listener then error(err, 0) end
   up:send(true)
-  core.group(function(group)
-    group:spawn({ name = "serve: end", daemon = true }, close_with, stopped, listener)
-    local served, failure = module.serve(listener, handler, options)
+  group_of(function(group)
+    group:spawn({ name = "serve: end", daemon = true }, function()
+      stopped:recv() -- until the thread that began it all has done with its own
+      listener:close()
+    end)
+    local served, failure = net.serve(listener, handler, options)
     if not served then error(failure, 0) end
   end)
 end
@@ -150,7 +149,7 @@ local function spread(group, server)
   server.stopping = stopping
   for i = 1, more do
     group:spawn({ name = "serve: thread " .. i + 1 }, pool.run, pool,
-      module.serve_there, stopped, up, made.host, made.port, made.options, server.handler,
+      serve_there, stopped, up, made.host, made.port, made.options, server.handler,
       { limit = server.limit, grace = server.grace, on_error = server.on_error })
   end
   for _ = 1, more do heard:recv() end
