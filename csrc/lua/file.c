@@ -78,12 +78,13 @@ static uint64_t source_left(const xiol_source *source) {
   return box->file != NULL && box->readable ? xio_file_left(box->file) : 0;
 }
 
-/* A file has always as much as is asked for: larger pieces than of a stream pay. */
+/* A file has always as much as is asked for, so that larger pieces than of a stream pay;
+ * but from 128 KiB on the C library takes each from the system and gives it back. */
 static const xiol_source_ops source_ops = {.check = source_check,
                                            .read = source_read,
                                            .wait = source_wait,
                                            .left = source_left,
-                                           .recv_most = (size_t)128 * 1024};
+                                           .recv_most = (size_t)96 * 1024};
 
 /* Where the program stands in the file: before what is buffered. */
 static int64_t position(const xiol_file *box) {

@@ -23,7 +23,7 @@ local Reader = {}
 
 --- Waits for some bytes and takes them: as soon as there are any. A checkpoint; cancelled, it
 --- raises and has taken nothing.
----@param max? integer bytes, at least 1; 64 KiB (of a file 128 KiB) by default and at the most
+---@param max? integer bytes, at least 1; 64 KiB (of a file 96 KiB) by default and at the most
 ---@return string? data nil at the end
 ---@return xio.Error? err
 ---@return string? code "ECLOSED", "ECONNRESET" …
