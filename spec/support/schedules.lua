@@ -17,10 +17,21 @@ function schedules.random(seed)
   end
 end
 
+-- ThreadSanitizer keeps what it knows of each thread and mutex that ever was.
+local MOST_UNDER_TSAN <const> = 100
+local maps = io.open "/proc/self/maps"
+local under_tsan = maps and maps:read "a":find("libtsan", 1, true)
+if maps then maps:close() end
+
+--- How many of `count` schedules are to be tried.
+function schedules.most(count)
+  return under_tsan and math.min(count, MOST_UNDER_TSAN) or count
+end
+
 --- Runs `program(random, seed)` as the main task of a run of its own for each seed from 1 to
--- `count`. An error tells the seed.
+-- `count`, of which `most` tells how many are tried. An error tells the seed.
 function schedules.each(count, program)
-  for seed = 1, count do
+  for seed = 1, schedules.most(count) do
     local ok, err = pcall(support.run, program, { seed = seed }, schedules.random(seed), seed)
     if not ok then error(("with seed %d: %s"):format(seed, tostring(err)), 0) end
   end
