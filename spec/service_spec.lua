@@ -3,6 +3,7 @@
 -- Real threads, so real time; waits are for what happens, and limits only against hanging.
 
 local xio = require "xio"
+local spin = require "spec.support.spin"
 local support = require "spec.support"
 
 local it = support.it(it)
@@ -173,7 +174,7 @@ describe("xio.service", function()
     run(function()
       local service = xio.service { run = function(service)
         service:started()
-        while true do end
+        spin()
       end }:start()
       service:wait_started()
       service:stop()
@@ -446,7 +447,7 @@ describe("xio.service without a loop", function()
       end }:start()
       local busy = xio.service { loop = false, run = function(service)
         service:started()
-        while true do end
+        spin()
       end }:start()
       for _, service in ipairs { polite, busy } do
         service:wait_started()
