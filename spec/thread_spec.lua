@@ -318,6 +318,18 @@ describe("xio.thread.run", function()
   end)
 end)
 
+-- Runs `f(begun, ...)` in a thread, and cancels that once it has sent to `begun`. Gives what the
+-- scope does.
+local function cancelled_once_begun(on_cancel, f, ...)
+  local begun, has_begun = xio.thread.channel(1)
+  local scope = xio.new_scope()
+  xio.spawn(function()
+    has_begun:recv()
+    scope:cancel()
+  end)
+  return scope:run(xio.thread.run, { on_cancel = on_cancel }, f, begun, ...)
+end
+
 describe("cancelling xio.thread.run", function()
   it("LUA-14 THR-03 interrupts a pure Lua loop; its cleanup runs", function()
     run(function()
@@ -392,13 +404,14 @@ describe("cancelling xio.thread.run", function()
 
   it("does not interrupt cleanup that was told of it", function()
     run(function()
-      local ok, result = xio.move_on_after(0.005, function()
-        return xio.thread.run(function()
-          local ok, err = pcall(xio.sleep, 100)
-          local n = 0
-          for _ = 1, 5000000 do n = n + 1 end -- many times as long as it takes to interrupt
-          return ok, xio.is_cancelled(err), n
+      local ok, result = cancelled_once_begun("interrupt", function(begun)
+        local ok, err = pcall(function()
+          begun:send(true)
+          xio.sleep(100)
         end)
+        local n = 0
+        for _ = 1, 5000000 do n = n + 1 end -- many times as long as it takes to interrupt
+        return ok, xio.is_cancelled(err), n
       end)
       assert.is_true(ok)
       assert.is_false(result)
@@ -407,20 +420,20 @@ describe("cancelling xio.thread.run", function()
 
   it("respects shields in the thread", function()
     run(function()
-      local completed, a = xio.move_on_after(0.005, function()
-        return xio.thread.run(function()
-          local n = 0
-          xio.shield(function()
-            local till = os.clock() + 0.03
-            while os.clock() < till do n = n + 1 end
-          end)
-          return n
+      local completed, a = cancelled_once_begun("interrupt", function(begun)
+        local n = 0
+        xio.shield(function()
+          begun:send(true)
+          local till = os.clock() + 0.03
+          while os.clock() < till do n = n + 1 end
         end)
+        return n
       end)
       assert.is_true(completed)
       assert.is_true(a > 0)
-      completed = xio.move_on_after(0.005, xio.thread.run, function()
+      completed = cancelled_once_begun("interrupt", function(begun)
         xio.shield(function()
+          begun:send(true)
           local till = os.clock() + 0.03
           while os.clock() < till do end
         end)
@@ -432,8 +445,11 @@ describe("cancelling xio.thread.run", function()
 
   it("THR-04 raises an error that the function makes of it", function()
     run(function()
-      local err = catch(xio.move_on_after, 0.005, xio.thread.run, function()
-        local ok = pcall(function() spin() end)
+      local err = catch(cancelled_once_begun, "interrupt", function(begun)
+        local ok = pcall(function()
+          begun:send(true)
+          spin()
+        end)
         error("made of it: " .. tostring(ok), 0)
       end)
       assert.equal("made of it: false", err)
@@ -443,12 +459,19 @@ describe("cancelling xio.thread.run", function()
   it("C3 gives the results of a function that returned all the same", function()
     run(function()
       local scope = xio.new_scope()
+      local begun, has_begun = xio.thread.channel(1)
       local completed, value, at_next = scope:run(function()
-        xio.spawn(function() scope:cancel() end)
-        local value = xio.thread.run(function()
-          pcall(xio.sleep, 100)
-          return "returned"
+        xio.spawn(function()
+          has_begun:recv()
+          scope:cancel()
         end)
+        local value = xio.thread.run(function(tx)
+          pcall(function()
+            tx:send(true)
+            xio.sleep(100)
+          end)
+          return "returned"
+        end, begun)
         return value, pcall(xio.checkpoint)
       end)
       assert.is_true(completed)
@@ -461,13 +484,20 @@ describe("cancelling xio.thread.run", function()
     run(function()
       local path, wait_for = flag()
       local turns = 0
-      local completed, value, next_ok = xio.move_on_after(0.005, function()
-        local value = xio.thread.run({ on_cancel = "wait" }, function(name)
+      local scope = xio.new_scope()
+      local begun, has_begun = xio.thread.channel(1)
+      local completed, value, next_ok = scope:run(function()
+        xio.spawn(function()
+          has_begun:recv()
+          scope:cancel()
+        end)
+        local value = xio.thread.run({ on_cancel = "wait" }, function(tx, name)
+          tx:send(true)
           local till = os.clock() + 0.03
           while os.clock() < till do end
           io.open(name, "w"):close()
           return "all of it"
-        end, path)
+        end, begun, path)
         return value, pcall(xio.checkpoint)
       end)
       wait_for()
