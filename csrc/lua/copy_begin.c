@@ -22,6 +22,7 @@ __attribute__((format(printf, 2, 3))) static void add(path *p, const char *forma
   va_list arguments;
   va_start(arguments, format);
   size_t left = sizeof p->text - p->length;
+  /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was begun above */
   int count = vsnprintf(p->text + p->length, left, format, arguments);
   va_end(arguments);
   if (count < 0 || (size_t)count >= left) {
