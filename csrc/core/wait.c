@@ -46,6 +46,7 @@ void xio_wait_unlimit(xio_wait *wait) {
   xio_timer_disarm(wait->queue->clock, &wait->timer);
 }
 
+/* On the way of everything that is handed over: without a call more. */
 static inline void complete(xio_wait *wait, int status) {
   XIO_ASSERT(wait->state == XIO_WAIT_PARKED);
   XIO_CHECK(xio_list_empty(&wait->self.link));

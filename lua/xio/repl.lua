@@ -191,10 +191,14 @@ local function obey_signals(listener)
   end
 end
 
+local SIGNAL_PATIENCE <const> = 1 -- seconds; the loop tells of a signal when it polls next
+
 -- The listener is told of a signal after the code that it stopped: one that it is not told
 -- of before it closes would end the run.
 local function await_signals()
-  while host.interrupt.is_on_its_way() do xio.sleep(0) end
+  xio.move_on_after(SIGNAL_PATIENCE, function()
+    while host.interrupt.is_on_its_way() do xio.sleep(0) end
+  end)
 end
 
 local function run_on_terminal()
