@@ -1,10 +1,11 @@
 # Fuzzers: one program for each parser of outside data (tools/fuzz builds and runs them).
 # Needs clang. Beginnings of their corpora are in csrc/test/fuzz/corpus.
-set(XIO_FUZZERS address options message prompt read report)
+add_custom_target(fuzzers)
 
 # Adds the fuzzer `name` of the files that follow.
 function(xio_add_fuzzer name)
   add_executable(fuzz_${name} ${ARGN})
+  add_dependencies(fuzzers fuzz_${name})
   target_link_libraries(fuzz_${name} PRIVATE xio-compile xio-core)
   target_include_directories(fuzz_${name} PRIVATE csrc csrc/include)
   target_include_directories(fuzz_${name} SYSTEM PRIVATE ${XIO_LUA_INCLUDE_DIRS})

@@ -15,7 +15,7 @@ set_property(SOURCE ${XIO_WORLD_SOURCES} ${XIO_FIDELITY_SOURCES}
   APPEND PROPERTY COMPILE_OPTIONS -U_FORTIFY_SOURCE)
 
 # Random programs on the core.
-add_executable(sim_world ${XIO_WORLD_SOURCES} ${XIO_TEST_SUPPORT_SOURCES})
+add_executable(sim_world ${XIO_WORLD_SOURCES} $<TARGET_OBJECTS:xio-test-objects>)
 target_link_libraries(sim_world PRIVATE
   xio-compile xio-standin $<TARGET_FILE:xio-core>)
 add_dependencies(sim_world xio-core)

@@ -30,6 +30,9 @@ function(xio_add_test name labels timeout)
   add_test(NAME ${name} COMMAND ${arg_COMMAND} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
     ENVIRONMENT "${test_environment};${arg_ENVIRONMENT}")
+  if(labels MATCHES "slow|example|load") # begins before what is short
+    set_tests_properties(${name} PROPERTIES COST 50)
+  endif()
 endfunction()
 
 # Builds one cmocka program per file; `test_heap.c` becomes the test `<label>.heap`.
@@ -48,14 +51,20 @@ function(xio_add_programs label labels timeout)
   endforeach()
 endfunction()
 
+# What tests share is compiled once; libraries of objects, since the linker takes from an
+# archive only what is still missing.
+add_library(xio-test-objects OBJECT ${XIO_TEST_SUPPORT_SOURCES})
+target_link_libraries(xio-test-objects PRIVATE xio-compile xio-core)
 add_library(xio-test-support INTERFACE)
-target_sources(xio-test-support INTERFACE ${XIO_TEST_SUPPORT_SOURCES})
+target_sources(xio-test-support INTERFACE $<TARGET_OBJECTS:xio-test-objects>)
 target_link_libraries(xio-test-support INTERFACE xio-core)
 target_link_options(xio-test-support INTERFACE "LINKER:--wrap=xio_alloc_default")
 
 # Calls of the system that can fail: the functions that wrap.c has a stand-in for.
+add_library(xio-wrap-objects OBJECT csrc/test/faults/wrap.c)
+target_link_libraries(xio-wrap-objects PRIVATE xio-compile)
 add_library(xio-test-wrap INTERFACE)
-target_sources(xio-test-wrap INTERFACE csrc/test/faults/wrap.c)
+target_sources(xio-test-wrap INTERFACE $<TARGET_OBJECTS:xio-wrap-objects>)
 file(STRINGS csrc/test/faults/wrap.c stand_ins REGEX "^(STAND_IN.*\\(|[a-z].* __wrap_)[a-z_0-9]+")
 foreach(line IN LISTS stand_ins)
   string(REGEX REPLACE "^STAND_IN[A-Z_]*\\(([^,]*, )?([a-z_0-9]+),.*" "\\2" name "${line}")
@@ -95,8 +104,13 @@ foreach(part IN ITEMS 1 2)
 endforeach()
 
 # Gives `target` the binding, Lua, and what runs scenarios.
+add_library(xio-scenario-objects OBJECT ${XIO_SCENARIO_SOURCES})
+target_link_libraries(xio-scenario-objects PRIVATE xio-compile xio-core)
+target_include_directories(xio-scenario-objects PRIVATE csrc/include)
+target_include_directories(xio-scenario-objects SYSTEM PRIVATE ${XIO_LUA_INCLUDE_DIRS})
 function(xio_add_scenarios target)
-  target_sources(${target} PRIVATE ${XIO_SCENARIO_SOURCES} $<TARGET_OBJECTS:xio-binding>)
+  target_sources(${target} PRIVATE
+    $<TARGET_OBJECTS:xio-scenario-objects> $<TARGET_OBJECTS:xio-binding>)
   target_include_directories(${target} PRIVATE csrc/include)
   target_include_directories(${target} SYSTEM PRIVATE ${XIO_LUA_INCLUDE_DIRS})
   target_link_libraries(${target} PRIVATE ${XIO_LUA_ARCHIVE} m ${CMAKE_DL_LIBS})
@@ -108,6 +122,7 @@ endforeach()
 target_sources(torture_host PRIVATE $<TARGET_OBJECTS:xio-host> $<TARGET_OBJECTS:xio-text>)
 
 # Every call of the system fails in turn.
+list(REMOVE_ITEM XIO_FAULT_SOURCES csrc/test/faults/wrap.c) # xio-test-wrap has it
 add_executable(faults_system ${XIO_FAULT_SOURCES})
 target_link_libraries(faults_system PRIVATE xio-compile xio-test-support xio-test-wrap)
 xio_add_scenarios(faults_system)
