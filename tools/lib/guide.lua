@@ -163,7 +163,7 @@ end
 
 -- -- prose --------------------------------------------------------------------------------
 
--- The anchors of the headings of a page.
+-- The anchors of the headings of a page, and those that it has set itself.
 function guide.anchors(page)
   local anchors = {}
   for _, line in pairs(page.prose) do
@@ -172,6 +172,7 @@ function guide.anchors(page)
       local anchor = title:gsub("%[(.-)%]%(.-%)", "%1"):lower():gsub("[^%w%s_-]", "")
       anchors[(anchor:gsub("%s", "-"))] = true
     end
+    for id in line:gmatch('<a id="([^"]*)">') do anchors[id] = true end
   end
   return anchors
 end

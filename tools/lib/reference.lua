@@ -418,12 +418,15 @@ about time run on a virtual clock (`xio.run{ clock = "virtual" }`).
 function reference.write(pages)
   local written, index = {}, { INTRODUCTION }
   for _, page in ipairs(pages) do
-    local names = {}
+    local names, seen = {}, {}
     for _, file in ipairs(page.files) do
       for _, item in ipairs(file.items) do
         local public = item.kind == "function" and not item.method
           or item.kind == "class" and item.name:find("%.%u") and not item.name:find("Options$")
-        if public then names[#names + 1] = "`" .. item.name .. "`" end
+        if public and not seen[item.name] then
+          names[#names + 1] = ("[`%s`](%s.md#%s)"):format(item.name, page.name, anchor(item))
+          seen[item.name] = true
+        end
       end
     end
     table.insert(index, ("| [%s](%s.md) | %s |\n"):format(page.title, page.name,

@@ -60,7 +60,7 @@ local function print_nav()
   end
   entry("  ", "README.md", "xio")
   section("Guide", "docs/guide")
-  section("Reference", "reference")
+  section("Reference", "docs/reference")
   print('  - "More":')
   for _, path in ipairs(files.list(DIRECTORY, "docs", ".md")) do
     if path:find("^docs/[^/]+$") then entry("    ", path) end
