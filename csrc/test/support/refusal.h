@@ -178,21 +178,53 @@ static bool run_errors(const refusal_maker *maker, refusal what, unsigned point)
   return error != 0;
 }
 
-/* Every point of every maker. Prints how many there were. */
-static void run_all(const refusal_maker *makers, int count, refusal what) {
+/* Every point of every maker; behind the last stands one without a name. Prints how many
+ * there were. */
+static void run_all(const refusal_maker *makers, refusal what) {
   static const char *const names[] = {"shared memory", "memory", "the system"};
+  int count = 0;
   unsigned points = 0;
   (void)run_errors(&makers[0], HEAP, POINTS_MAX); /* libuv opens what it keeps */
-  for (int i = 0; i < count; i++) {
+  for (; makers[count].name != NULL; count++) {
     bool met = true;
     for (unsigned point = 1; met && point < POINTS_MAX; point++) {
-      met = run_errors(&makers[i], what, point);
+      met = run_errors(&makers[count], what, point);
       if (met) points++;
-      empty_folder(&makers[i]);
+      empty_folder(&makers[count]);
     }
     assert_false(met);
   }
   print_message("# %d makers, %s: %u points\n", count, names[what], points);
+}
+
+static void memory_that_threads_share_is_refused(void **state) {
+  run_all(*state, HEAP);
+}
+
+static void memory_of_the_loop_is_refused(void **state) {
+  run_all(*state, WORLD);
+}
+
+static void calls_of_the_system_fail(void **state) {
+  run_all(*state, SYSTEM);
+}
+
+/* The three tests of an array of makers. */
+#define REFUSAL_TESTS(makers) \
+  cmocka_unit_test_prestate(memory_that_threads_share_is_refused, makers), \
+      cmocka_unit_test_prestate(memory_of_the_loop_is_refused, makers), \
+      cmocka_unit_test_prestate(calls_of_the_system_fail, makers)
+
+/* Before and after all tests. */
+static int make_folder(void **state) {
+  (void)state;
+  strcpy(folder, "/tmp/xio-refusal-XXXXXX");
+  return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  return rmdir(folder);
 }
 
 #endif

@@ -428,9 +428,7 @@ static int make_condition(void) {
   return run_wait(begin_condition, leave_condition);
 }
 
-/* -- all points of all makers -------------------------------------------------------- */
-
-static const refusal_maker makers[] = {
+static refusal_maker makers[] = {
     {"shared", make_shared, false, false},
     {"registry", make_registry, false, false},
     {"thread_channel", make_thread_channel, false, false},
@@ -447,42 +445,22 @@ static const refusal_maker makers[] = {
     {"process", make_process, false, false},
     {"signals", make_signals, false, false},
     {"condition", make_condition, true, false},
+    {NULL, NULL, false, false},
 };
-enum { MAKERS = sizeof makers / sizeof makers[0] };
 
-static void memory_that_threads_share_is_refused(void **state) {
-  (void)state;
-  run_all(makers, MAKERS, HEAP);
+static int make_pipe(void **state) {
+  return make_folder(state) != 0 || pipe2(silent, O_CLOEXEC | O_NONBLOCK) != 0;
 }
 
-static void memory_of_the_loop_is_refused(void **state) {
-  (void)state;
-  run_all(makers, MAKERS, WORLD);
-}
-
-static void calls_of_the_system_fail(void **state) {
-  (void)state;
-  run_all(makers, MAKERS, SYSTEM);
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  strcpy(folder, "/tmp/xio-refusal-XXXXXX");
-  return mkdtemp(folder) == NULL || pipe2(silent, O_CLOEXEC | O_NONBLOCK) != 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
+static int remove_pipe(void **state) {
   close(silent[0]);
   close(silent[1]);
-  return rmdir(folder);
+  return remove_folder(state);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(memory_that_threads_share_is_refused),
-      cmocka_unit_test(memory_of_the_loop_is_refused),
-      cmocka_unit_test(calls_of_the_system_fail),
+      REFUSAL_TESTS(makers),
   };
-  return cmocka_run_group_tests_name("refusal", tests, make_folder, remove_folder);
+  return cmocka_run_group_tests_name("refusal", tests, make_pipe, remove_pipe);
 }

@@ -148,31 +148,14 @@ static int make_watch(void) {
   return status;
 }
 
-/* -- all points of all makers -------------------------------------------------------- */
-
-static const refusal_maker makers[] = {
+static refusal_maker makers[] = {
     {"file", make_file, false, false},
     {"appended file", make_appended_file, false, false},
     {"paths", make_paths, false, true},
     {"copies", make_copies, false, false},
     {"watch", make_watch, false, false},
+    {NULL, NULL, false, false},
 };
-enum { MAKERS = sizeof makers / sizeof makers[0] };
-
-static void memory_that_threads_share_is_refused(void **state) {
-  (void)state;
-  run_all(makers, MAKERS, HEAP);
-}
-
-static void memory_of_the_loop_is_refused(void **state) {
-  (void)state;
-  run_all(makers, MAKERS, WORLD);
-}
-
-static void calls_of_the_system_fail(void **state) {
-  (void)state;
-  run_all(makers, MAKERS, SYSTEM);
-}
 
 /* -- what is not the same for all ---------------------------------------------------- */
 
@@ -304,22 +287,9 @@ static void what_the_system_cannot_copy_is_copied_by_blocks(void **state) {
   end_world(&world);
 }
 
-static int make_folder(void **state) {
-  (void)state;
-  strcpy(folder, "/tmp/xio-refusal-XXXXXX");
-  return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return rmdir(folder);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(memory_that_threads_share_is_refused),
-      cmocka_unit_test(memory_of_the_loop_is_refused),
-      cmocka_unit_test(calls_of_the_system_fail),
+      REFUSAL_TESTS(makers),
       cmocka_unit_test(deep_trees_are_moved_up),
       cmocka_unit_test(what_cannot_be_unlinked_may_be_a_folder),
       cmocka_unit_test(roots_and_dots_are_not_removed),
