@@ -31,6 +31,19 @@ describe("a finished task", function()
     end)
   end)
 
+  it("says that its results are too many for the stack of who awaits it", function()
+    run(function()
+      local count = 300
+      local task = xio.spawn(table.unpack, {}, 1, count)
+      local function await_above(_, ...) return select("#", task:await()), (...) end
+      -- Lua's stack holds a million values
+      assert.equal(count, await_above(table.unpack({}, 1, 999000)))
+      local ok, err = pcall(function() await_above(table.unpack({}, 1, 999900)) end)
+      assert.is_false(ok)
+      assert.matches("stack overflow (too many results)", err, 1, true)
+    end)
+  end)
+
   it("T6 stays readable after its run", function()
     local done, failed, value = nil, nil, {}
     run(function()

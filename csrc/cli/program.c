@@ -99,7 +99,7 @@ static int push_script_arguments(lua_State *L) {
   int table = lua_gettop(L);
   lua_Integer count = luaL_len(L, table);
   if (count >= INT32_MAX - 3) luaL_error(L, "too many arguments to script");
-  luaL_checkstack(L, (int)count + 3, "too many arguments to script");
+  xiol_need_stack(L, (int)count + 3, "too many arguments to script");
   for (lua_Integer i = 1; i <= count; i++) lua_rawgeti(L, table, i);
   lua_remove(L, table);
   return (int)count;

@@ -374,7 +374,7 @@ static int go_on(lua_State *L, reading *r) {
 static int read_formats(lua_State *L, int first, bool iterates) {
   int last = lua_gettop(L) - 1;
   luaL_Stream *stream = lua_touserdata(L, -1);
-  luaL_checkstack(L, last + LUA_MINSTACK, "too many arguments");
+  xiol_need_stack(L, last + LUA_MINSTACK, "too many arguments");
   reading *r = lua_newuserdatauv(L, sizeof *r, 0);
   *r = (reading){.state = xiol_state_of(L),
                  .stream = stream,
@@ -444,14 +444,14 @@ static int read_from(lua_State *L, luaL_Stream *stream, int first) {
 static int file_read(lua_State *L) {
   luaL_Stream *stream = luaL_testudata(L, 1, LUA_FILEHANDLE);
   if (stream == NULL) return call_stock(L);
-  luaL_checkstack(L, 3, "too many arguments");
+  xiol_need_stack(L, 3, "too many arguments");
   lua_pushvalue(L, 1);
   return read_from(L, stream, 2);
 }
 
 /* io.read(...) */
 static int io_read(lua_State *L) {
-  luaL_checkstack(L, 3, "too many arguments");
+  xiol_need_stack(L, 3, "too many arguments");
   lua_getfield(L, LUA_REGISTRYINDEX, "_IO_input");
   return read_from(L, luaL_testudata(L, -1, LUA_FILEHANDLE), 1);
 }
@@ -462,7 +462,7 @@ static int iterate(lua_State *L) {
   int count = (int)lua_tointeger(L, lua_upvalueindex(ITERATOR_COUNT));
   if (stream->closef == NULL) return luaL_error(L, "file is already closed");
   lua_settop(L, 1);
-  luaL_checkstack(L, count + 1, "too many arguments");
+  xiol_need_stack(L, count + 1, "too many arguments");
   for (int i = 0; i < count; i++)
     lua_pushvalue(L, lua_upvalueindex(ITERATOR_FORMATS + i));
   lua_pushvalue(L, lua_upvalueindex(ITERATOR_FILE));
@@ -474,7 +474,7 @@ static int iterate(lua_State *L) {
 static int lines(lua_State *L) {
   int results = call_stock(L);
   int iterator = lua_gettop(L) - results + 1;
-  luaL_checkstack(L, 260, "too many arguments");
+  xiol_need_stack(L, 260, "too many arguments");
   if (lua_getupvalue(L, iterator, 1) == NULL) return results;
   luaL_Stream *stream = luaL_testudata(L, -1, LUA_FILEHANDLE);
   bool slow = may_wait_for(L, stream, lua_upvalueindex(UPVALUE_KINDS));

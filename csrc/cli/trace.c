@@ -101,7 +101,7 @@ typedef struct naming {
 /* Called protected, with a naming as light userdata. */
 static int find_name(lua_State *L) {
   naming *what = lua_touserdata(L, 1);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   if (what->task != NULL) {
     xiol_push_task(L, what->task);
     xiol_push_task_name(L, -1);

@@ -55,17 +55,23 @@ static void wake(xio_port *port) {
   atomic_fetch_sub(&port->wakers, 1);
 }
 
-static void deliver_all(xio_port *port) {
+/* Delivers all that was posted, or, where it closes the port, drops it. */
+static void empty(xio_port *port, bool closes) {
   xio_list batch;
   xio_list_init(&batch);
   uv_mutex_lock(&port->mutex);
+  if (closes) atomic_store(&port->closed, true);
   xio_list_splice_back(&batch, &port->posted);
   port->woken = false;
   uv_mutex_unlock(&port->mutex);
   while (!xio_list_empty(&batch)) {
     xio_post *post = XIO_CONTAINER_OF(batch.next, xio_post, link);
     xio_list_remove(&post->link);
-    post->deliver(post);
+    if (closes) {
+      post->drop(post);
+    } else {
+      post->deliver(post);
+    }
   }
 }
 
@@ -95,7 +101,7 @@ static void on_wake(uv_poll_t *poll, int status, int events) {
   xio_port *port = poll->data;
   take_wake(port);
   hear_bells(port);
-  deliver_all(port);
+  empty(port, false);
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -105,26 +111,11 @@ static void on_closed(uv_handle_t *handle) {
   xio_loop_handle_closed(loop); /* it may be gone now */
 }
 
-static void drop_all(xio_port *port) {
-  xio_list batch;
-  xio_list_init(&batch);
-  uv_mutex_lock(&port->mutex);
-  atomic_store(&port->closed, true);
-  xio_list_splice_back(&batch, &port->posted);
-  port->woken = false;
-  uv_mutex_unlock(&port->mutex);
-  while (!xio_list_empty(&batch)) {
-    xio_post *post = XIO_CONTAINER_OF(batch.next, xio_post, link);
-    xio_list_remove(&post->link);
-    post->drop(post);
-  }
-}
-
 static void close_port(xio_loop_object *object) {
   xio_port *port = XIO_CONTAINER_OF(object, xio_port, object);
   xio_list_remove(&object->link);
   port->loop->port = NULL;
-  drop_all(port);
+  empty(port, true);
   while (atomic_load(&port->wakers) != 0) sched_yield(); /* in a call that never waits */
   while (!xio_list_empty(&port->bells)) {
     xio_bell_take(XIO_CONTAINER_OF(port->bells.next, xio_bell, link));

@@ -80,7 +80,7 @@ int xioh_call_handled(lua_State *L, lua_CFunction function, void *context, int h
 
 void xioh_within(lua_State *L, lua_CFunction function, void *context, int results) {
   request what = {function, context};
-  luaL_checkstack(L, 3, NULL);
+  xiol_need_stack(L, 3, NULL);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &enter_key);
   lua_pushlightuserdata(L, &what);
   lua_call(L, 1, results);

@@ -6,7 +6,7 @@
 #include "lua/preload.h"
 
 int luaopen_xio(lua_State *L) {
-  luaL_checkstack(L, 4, NULL);
+  xiol_need_stack(L, 4, NULL);
   xiol_preload(L, xiol_embedded_modules);
   xioh_open_calls(L, xiol_push_core(L));
   lua_pop(L, 1);

@@ -239,7 +239,7 @@ static xiol_task *enter(lua_State *L, const char *name) {
 }
 
 void *xio_operation_new(lua_State *L, const xio_operation_class *of) {
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   if (of->size != sizeof *of || of->begin == NULL || of->name == NULL) {
     luaL_error(L, "xio_operation_new: the class is not complete");
   }
@@ -316,7 +316,7 @@ int xio_operation_await(lua_State *L) {
   }
   xio_operation *operation = own->operation;
   const char *name = operation->of->name;
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   xiol_task *task = enter(L, name);
   operation->keeper = lua_gettop(L);
   lua_KContext context = (lua_KContext)own;

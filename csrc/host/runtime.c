@@ -115,7 +115,7 @@ typedef struct call {
 /* (call, ...): calls the method with what follows. */
 static int call_method(lua_State *L) {
   const call *what = lua_touserdata(L, 1);
-  luaL_checkstack(L, 4, NULL);
+  xiol_need_stack(L, 4, NULL);
   xiol_push_anchored(L, what->runtime->state, what->runtime->host.anchor);
   lua_getfield(L, -1, what->method);
   lua_replace(L, 1);

@@ -52,7 +52,7 @@ static int spawn_function(lua_State *L) {
   }
   int first = 3;
   if (spawn->options.name != NULL) {
-    luaL_checkstack(L, 4, NULL);
+    xiol_need_stack(L, 4, NULL);
     lua_createtable(L, 0, 1);
     lua_pushstring(L, spawn->options.name);
     lua_setfield(L, -2, "name");

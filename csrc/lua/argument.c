@@ -11,10 +11,12 @@
 
 #define NS_PER_SECOND 1e9
 
+enum { VALUE_SIZE = 16 }; /* of a value on a stack, about */
+
 int xiol_fail(lua_State *L, const char *format, ...) {
   const char *place = NULL;
   int line = 0;
-  luaL_checkstack(L, 6, NULL);
+  xiol_need_stack(L, 6, NULL);
   xiol_find_place(L, xiol_state_of(L), 1, &place, &line);
   if (place != NULL) {
     lua_pushfstring(L, "%s:%d: ", place, line);
@@ -32,6 +34,24 @@ int xiol_fail(lua_State *L, const char *format, ...) {
 _Noreturn void xiol_raise_memory(lua_State *L) {
   luaL_error(L, "not enough memory");
   __builtin_unreachable();
+}
+
+static int do_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* lua_checkstack does not say why it refuses. A call does, for which Lua makes room for
+ * LUA_MINSTACK values; of more, a block as large tells whether there is memory. */
+void xiol_grow_stack(lua_State *L, int count, const char *what) {
+  lua_pushcfunction(L, do_nothing);
+  lua_call(L, 0, 0);
+  if (count > LUA_MINSTACK) {
+    (void)lua_newuserdatauv(L, (size_t)count * VALUE_SIZE, 0);
+    lua_pop(L, 1);
+  }
+  if (lua_checkstack(L, count)) return;
+  luaL_error(L, what != NULL ? "stack overflow (%s)" : "stack overflow", what);
 }
 
 /* As the caller counts: the object of a method, "noun:verb", is none of its arguments. */

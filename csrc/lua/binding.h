@@ -72,14 +72,18 @@ void xiol_push_upvalues(lua_State *L, const xiol_state *state);
  * upvalue. */
 void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions);
 
-/* Pushes a metatable for objects of `kind`: methods, an __index that finds the methods in
+/* Pushes a metatable for objects of `kind`, which programs cannot see, with `meta`. */
+void xiol_push_metatable(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                         const luaL_Reg *meta);
+
+/* The same with methods, an __index that finds the methods in
  * upvalue XIOL_METHODS (NULL: the methods themselves: faster), __tostring and
  * (NULL: none) __gc. */
 void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                      const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
                      lua_CFunction gc);
 
-/* Pushes a metatable for userdata of `kind` that has only methods: its __index is the
+/* The same of userdata that has only methods: its __index is the
  * plain table of `methods` and (NULL: none) `more`, which is quicker than a function. */
 void xiol_make_plain_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                            const luaL_Reg *meta, const luaL_Reg *methods,
@@ -100,6 +104,16 @@ int xiol_fail(lua_State *L, const char *format, ...);
 
 /* Raises what Lua itself raises when it has no memory. */
 _Noreturn void xiol_raise_memory(lua_State *L);
+
+/* Part of xiol_need_stack. */
+void xiol_grow_stack(lua_State *L, int count, const char *what);
+
+/* Makes room for `count` values on the stack; one must have room already. Raises where
+ * memory is out, or, with the words `what` (NULL: none), where Lua has no room for so
+ * many. */
+static inline void xiol_need_stack(lua_State *L, int count, const char *what) {
+  if (XIO_UNLIKELY(!lua_checkstack(L, count))) xiol_grow_stack(L, count, what);
+}
 
 /* Raises "bad argument #n to 'function' (message)" for the value at `index`; that of a
  * method, "noun:verb", does not count its object. */
@@ -168,6 +182,9 @@ bool xiol_may_wait(lua_State *L, const xiol_state *state); /* xiol_enter would s
 static inline int xiol_yield(lua_State *L, lua_KContext context, lua_KFunction finish) {
   return lua_yieldk(L, 0, context, finish);
 }
+
+/* The `finish` of what gives nothing; its context is the state. */
+int xiol_finish_wait(lua_State *L, int status, lua_KContext context);
 
 /* Pushes the name by which the loaded modules know the function at `function`, as in
  * "table.sort"; false and nothing where none does. */
@@ -520,29 +537,6 @@ void xiol_open_fd(lua_State *L, xiol_state *state);
  * memory is out: nothing has changed. */
 char *xiol_scratch(lua_State *L, xiol_state *state, size_t size);
 
-/* -- dns.c, udp.c -------------------------------------------------------------------- */
-
-extern const luaL_Reg xiol_dns_functions[];
-void xiol_open_dns(lua_State *L, xiol_state *state);
-
-extern const luaL_Reg xiol_udp_functions[];
-void xiol_open_udp(lua_State *L, xiol_state *state);
-
-/* -- mailbox.c: the way into a mailbox ----------------------------------------------- */
-
-extern const luaL_Reg xiol_mailbox_functions[];
-void xiol_open_mailbox(lua_State *L, xiol_state *state);
-
-/* -- signal.c: listening for signals ------------------------------------------------- */
-
-extern const luaL_Reg xiol_signal_functions[];
-void xiol_open_signal(lua_State *L, xiol_state *state);
-
-/* -- process.c: child processes ------------------------------------------------------ */
-
-extern const luaL_Reg xiol_process_functions[];
-void xiol_open_process(lua_State *L, xiol_state *state);
-
 /* -- refusal.c: what the outside world refuses --------------------------------------- */
 
 /* Pushes the name of the code, "ECONNREFUSED". */
@@ -567,14 +561,6 @@ bool xiol_unwanted(lua_State *L, const xiol_state *state);
 /* Finds out whether it can be told. */
 void xiol_open_wanted(lua_State *L, xiol_state *state);
 
-/* -- protect.c: pcall, xpcall, atomic ------------------------------------------------ */
-
-extern const luaL_Reg xiol_protect_functions[];
-
-/* -- region.c: groups around a part of a function ------------------------------------ */
-
-extern const luaL_Reg xiol_region_functions[];
-
 /* -- testing.c ----------------------------------------------------------------------- */
 
 /* A task that is being watched is at a checkpoint, or at half of one: a place where
@@ -583,15 +569,22 @@ void xiol_watch_checkpoint(xiol_task *task);
 
 extern const luaL_Reg xiol_testing_functions[];
 
-/* -- standin.c ----------------------------------------------------------------------- */
-
-extern const luaL_Reg xiol_standin_functions[];
-
 /* -- census.c: what lives ------------------------------------------------------------ */
 
 extern const luaL_Reg xiol_census_functions[];
 
 /* Pushes a list of records of all live tasks of `runtime`. */
 void xiol_push_census(lua_State *L, xiol_state *state, xiol_runtime *runtime);
+
+/* -- what only open.c calls ---------------------------------------------------------- */
+
+extern const luaL_Reg xiol_dns_functions[], xiol_udp_functions[],
+    xiol_mailbox_functions[], xiol_signal_functions[], xiol_process_functions[],
+    xiol_protect_functions[], xiol_region_functions[], xiol_standin_functions[];
+void xiol_open_dns(lua_State *L, xiol_state *state);
+void xiol_open_udp(lua_State *L, xiol_state *state);
+void xiol_open_mailbox(lua_State *L, xiol_state *state);
+void xiol_open_signal(lua_State *L, xiol_state *state);
+void xiol_open_process(lua_State *L, xiol_state *state);
 
 #endif

@@ -139,7 +139,7 @@ void xiol_push_cancelled(lua_State *L, xiol_state *state, xio_scope *scope) {
     xiol_push_anchored(L, state, scope->record);
     return;
   }
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   xiol_cancelled *cancelled = push_new(L, state, scope->source);
   describe(L, state, scope, lua_gettop(L));
   if (XIO_LIKELY(scope->record == 0)) {
@@ -260,11 +260,6 @@ const luaL_Reg xiol_cancel_functions[] = {{"is_cancelled", l_is_cancelled}, {NUL
 void xiol_open_cancel(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"__index", cancelled_index}, {"__tostring", cancelled_tostring}, {NULL, NULL}};
-  lua_newtable(L);
-  xiol_set_functions(L, state, methods);
-  lua_pushstring(L, xiol_kind_cancelled.name);
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  xiol_push_metatable(L, state, &xiol_kind_cancelled, methods);
   xiol_keep(L, state, XIOL_REF_CANCELLED);
 }

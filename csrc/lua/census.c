@@ -80,7 +80,7 @@ static void add_task(lua_State *L, xiol_state *state, xiol_task *task) {
 }
 
 void xiol_push_census(lua_State *L, xiol_state *state, xiol_runtime *runtime) {
-  luaL_checkstack(L, 12, NULL);
+  xiol_need_stack(L, 12, NULL);
   lua_newtable(L);
   if (runtime->loop == NULL) return;
   xio_scope *root = &runtime->loop->root.scope;

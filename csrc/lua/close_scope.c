@@ -105,7 +105,7 @@ static int scope_raise_if_closed(lua_State *L) {
   xio_outcome outcome = xio_reply_outcome(reply);
   if (outcome == XIO_OUTCOME_NONE) return 0;
   lua_settop(L, 1);
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   if (xiol_reply_push(L, state, reply) == 0) lua_pushnil(L);
   if (outcome == XIO_OUTCOME_FAILED) return xiol_rethrow(L, state);
   int reason = lua_gettop(L);

@@ -5,7 +5,7 @@
 static const char closed_key = 0;
 
 void xiol_add_closed(lua_State *L) {
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   lua_getfield(L, -1, "__index");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "closed");

@@ -116,7 +116,7 @@ static void name_fields(lua_State *L, const xiol_state *state, int names) {
 
 void xiol_copy_collect_names(lua_State *L, xiol_state *state) {
   int top = lua_gettop(L);
-  if (!lua_checkstack(L, 12)) xiol_raise_memory(L);
+  xiol_need_stack(L, 12, NULL);
   xiol_push_ref(L, state, XIOL_REF_NAMES);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushnil(L);

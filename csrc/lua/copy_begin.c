@@ -119,7 +119,7 @@ static void raise_stop(walk *w, xiol_copy_roots roots, const char *function) {
   describe_path(w, roots, &p);
   xiol_message_free(w->message);
   xiol_copy_walked(w);
-  if (!lua_checkstack(L, 8)) xiol_raise_memory(L);
+  xiol_need_stack(L, 8, NULL);
   if (w->stopped == STOP_DEEP) {
     xiol_fail(L, "%s: %s: nested more than %d deep", function, p.text, w->depth_max);
   } else if (w->stopped == STOP_LARGE) {
@@ -190,7 +190,7 @@ static int print_value(lua_State *L) {
 
 xiol_message *xiol_copy_error_out(lua_State *L, xiol_state *state, int index) {
   index = lua_absindex(L, index);
-  if (!lua_checkstack(L, 8)) xiol_raise_memory(L);
+  xiol_need_stack(L, 8, NULL);
   xiol_message *message = try_error(L, state, index);
   if (message != NULL) return message;
   int top = lua_gettop(L);

@@ -256,7 +256,7 @@ int xiol_copy_in(lua_State *L, xiol_state *state, const xiol_message *message) {
                .message = message,
                .at = message->bytes,
                .end = message->bytes + message->size};
-  if (!lua_checkstack(L, ROOM)) xiol_raise_memory(L);
+  xiol_need_stack(L, ROOM, NULL);
   if (message->refers) {
     lua_newtable(L);
     r.objects = lua_gettop(L);
@@ -264,7 +264,7 @@ int xiol_copy_in(lua_State *L, xiol_state *state, const xiol_message *message) {
   r.bottom = lua_gettop(L);
   for (int room = ROOM - STEP_NEEDS; r.at < r.end; room--) {
     if (room == 0) {
-      if (!lua_checkstack(L, ROOM)) xiol_raise_memory(L);
+      xiol_need_stack(L, ROOM, NULL);
       room = ROOM - STEP_NEEDS;
     }
     step(&r);

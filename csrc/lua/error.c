@@ -114,7 +114,7 @@ void xiol_suppress(lua_State *L, xiol_state *state, int index, int other) {
   index = lua_absindex(L, index);
   other = lua_absindex(L, other);
   if (lua_rawequal(L, index, other)) return;
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   push_record(L, state, index);
   if (lua_getfield(L, -1, "suppressed") != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -144,7 +144,7 @@ static void push_spawned(lua_State *L, xiol_task *task) {
 
 void xiol_note_spawned(lua_State *L, xiol_state *state, int index, xiol_task *task) {
   index = lua_absindex(L, index);
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   push_record(L, state, index);
   if (lua_getfield(L, -1, "spawned") != LUA_TNIL) {
     lua_pop(L, 2); /* noted where it was raised first */
@@ -167,7 +167,7 @@ void xiol_extend_spawned(lua_State *L, xiol_state *state, int index, xiol_task *
   int line;
   index = lua_absindex(L, index);
   int top = lua_gettop(L);
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   push_record(L, state, index);
   if (lua_getfield(L, -1, "spawned") != LUA_TTABLE) {
     lua_pop(L, 1);
@@ -375,7 +375,7 @@ void xiol_drop_values(xiol_state *state, xio_scope *scope) {
 int xiol_raise_errors(lua_State *L, xiol_state *state, uint8_t mode) {
   int list = lua_gettop(L);
   lua_Integer count = (lua_Integer)lua_rawlen(L, list);
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   if (mode == XIOL_ERRORS_FIRST || (mode == XIOL_ERRORS_AUTO && count == 1)) {
     lua_rawgeti(L, list, 1);
     for (lua_Integer i = 2; i <= count; i++) {
@@ -394,7 +394,7 @@ int xiol_raise_errors(lua_State *L, xiol_state *state, uint8_t mode) {
 }
 
 void xiol_push_error(lua_State *L, xiol_state *state, const char *code, const char *op) {
-  luaL_checkstack(L, 4, NULL);
+  xiol_need_stack(L, 4, NULL);
   lua_createtable(L, 0, 3);
   lua_insert(L, -2);
   lua_setfield(L, -2, "message");

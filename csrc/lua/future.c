@@ -92,7 +92,7 @@ int xiol_future_deliver(lua_State *L, xiol_state *state, int index) {
   index = lua_absindex(L, index);
   xiol_future *future = lua_touserdata(L, index);
   int count = future->results;
-  luaL_checkstack(L, count + 2, "too many results");
+  xiol_need_stack(L, count + 2, "too many results");
   if (count == 0) return 0;
   lua_getiuservalue(L, index, FUTURE_VALUE);
   if (future->outcome != XIO_OUTCOME_DONE) return xiol_rethrow(L, state);

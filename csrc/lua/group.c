@@ -141,7 +141,7 @@ static void append_child(lua_State *L, xiol_task *task, int list, int raised) {
 
 int xiol_collect_errors(lua_State *L, xio_group *group, int body_index,
                         uint32_t failed_before) {
-  luaL_checkstack(L, 12, NULL);
+  xiol_need_stack(L, 12, NULL);
   lua_newtable(L);
   int list = lua_gettop(L);
   if (xio_list_empty(&group->failed) && body_index == 0) return 0;
@@ -256,7 +256,7 @@ static int l_group(lua_State *L) {
   xiol_check_callable(L, options ? 2 : 1, function);
   xiol_enter(L, state, function);
   xiol_task *task = xiol_enter_region(L, state, function);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   xiol_group *group = xiol_push_group(L, state, task->runtime);
   if (options) {
     lua_insert(L, 2);
@@ -354,7 +354,7 @@ static int return_started(lua_State *L) {
   lua_getfield(L, values, "n");
   int count = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
-  luaL_checkstack(L, count, "too many values");
+  xiol_need_stack(L, count, "too many values");
   for (int i = 1; i <= count; i++) lua_rawgeti(L, values, i);
   return count;
 }

@@ -161,7 +161,7 @@ static bool needs_room(const xiol_channel *channel) {
 bool xiol_channel_grow(lua_State *L, xiol_channel *channel, int index) {
   bool grown = false;
   for (; needs_room(channel); grown = true) {
-    luaL_checkstack(L, 8, NULL);
+    xiol_need_stack(L, 8, NULL);
     if (channel->in_table) {
       grow_table(L, channel, index);
     } else if (channel->store == NULL) {

@@ -114,7 +114,7 @@ static void check_borrower(lua_State *L, const char *function) {
  * anything. */
 static bool begin_borrow(lua_State *L, xiol_task *task, const char *function) {
   xio_semaphore *core = &((xiol_limiter *)lua_touserdata(L, 1))->core;
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   check_no_borrower(L, function);
   if (xio_task_begin(&task->core) != XIO_OK) return false;
   lua_pushboolean(L, 1);
@@ -131,7 +131,7 @@ static void finish_borrow(lua_State *L) {
   xiol_state *state = xiol_state_of(L);
   xiol_task *task = xiol_resumed(L, state);
   int status = task->core.wait.status;
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   push_noted(L);
   bool noted = !lua_isnil(L, -1);
   lua_pop(L, 1);
@@ -148,7 +148,7 @@ static void finish_borrow(lua_State *L) {
 /* Gives the borrower's token back; raises where it holds none. */
 static int give_back(lua_State *L, const char *function, bool quiet) {
   xiol_limiter *limiter = lua_touserdata(L, 1);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   push_noted(L);
   if (!lua_isboolean(L, -1)) {
     if (quiet) return 0;
@@ -215,7 +215,7 @@ static int limiter_with(lua_State *L) {
 
 static int try_acquire(lua_State *L, const char *function) {
   xiol_limiter *limiter = lua_touserdata(L, 1);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   check_no_borrower(L, function);
   bool is_free = xio_semaphore_free(&limiter->core) > 0;
   if (is_free) {

@@ -42,7 +42,7 @@ void xiol_lock_check_owned(lua_State *L, xiol_task *task, const xio_lock *lock,
   if (lock->left_by != 0) xiol_lock_raise_broken(L, lock, function);
   if (lock->owner == NULL)
     xiol_fail(L, "%s: nobody owns the lock: acquire it first", function);
-  luaL_checkstack(L, 4, NULL);
+  xiol_need_stack(L, 4, NULL);
   xiol_push_task(L, xiol_task_of(lock->owner));
   xiol_push_task_name(L, -1);
   xiol_fail(L, "%s: this task does not own the lock; task '%s' does", function,

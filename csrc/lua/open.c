@@ -132,22 +132,22 @@ void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functio
   luaL_setfuncs(L, functions, XIOL_UPVALUES);
 }
 
-void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
-                     const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
-                     lua_CFunction gc) {
-  const luaL_Reg metamethods[] = {{"__tostring", tostring}, {"__gc", gc}, {NULL, NULL}};
-  const luaL_Reg *from = metamethods;
+void xiol_push_metatable(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                         const luaL_Reg *meta) {
   lua_newtable(L);
-  for (; from->name != NULL; from++) {
-    if (from->func == NULL) continue;
-    xiol_push_upvalues(L, state);
-    lua_pushcclosure(L, from->func, XIOL_UPVALUES);
-    lua_setfield(L, -2, from->name);
-  }
+  xiol_set_functions(L, state, meta);
   lua_pushstring(L, kind->name);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
+}
+
+void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
+                     const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
+                     lua_CFunction gc) {
+  const luaL_Reg meta[] = {
+      {"__tostring", tostring}, {gc != NULL ? "__gc" : NULL, gc}, {NULL, NULL}};
+  xiol_push_metatable(L, state, kind, meta);
   xiol_push_upvalues(L, state);
   lua_newtable(L);
   xiol_set_functions(L, state, methods);
@@ -163,12 +163,7 @@ void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
 void xiol_make_plain_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                            const luaL_Reg *meta, const luaL_Reg *methods,
                            const luaL_Reg *more) {
-  lua_newtable(L);
-  xiol_set_functions(L, state, meta);
-  lua_pushstring(L, kind->name);
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  xiol_push_metatable(L, state, kind, meta);
   lua_newtable(L);
   xiol_set_functions(L, state, methods);
   if (more != NULL) xiol_set_functions(L, state, more);
@@ -290,7 +285,7 @@ static const luaL_Reg *const lists[] = {open_functions,         xiol_wait_functi
 /* Pushes the module's table, which is made where there is none yet. */
 static bool push_core(lua_State *L) {
   luaL_checkversion(L);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) != LUA_TNIL) return false;
   lua_pop(L, 1);
   xiol_state *state = new_state(L);

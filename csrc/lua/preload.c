@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../include/xio.h"
+#include "binding.h"
 
 static const char modules_key = 0; /* its address is the registry key of the table */
 
@@ -25,7 +26,7 @@ static int load_module(lua_State *L) {
 }
 
 void xiol_preload(lua_State *L, const xiol_module *modules) {
-  luaL_checkstack(L, 4, NULL);
+  xiol_need_stack(L, 4, NULL);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_xio_core);
   lua_setfield(L, -2, "xio.core");

@@ -512,7 +512,7 @@ static int attempt_read(lua_State *L, xiol_source *source, int end, size_t *want
 /* Raises unless the values from 2 on are formats; makes "l" of none. */
 static void check_formats(lua_State *L, const char *name) {
   int top = lua_gettop(L);
-  luaL_checkstack(L, top + 10, "too many formats");
+  xiol_need_stack(L, top + 10, "too many formats");
   if (top < 2) lua_pushliteral(L, "l");
   for (int i = 2; i <= top; i++) {
     if (lua_type(L, i) == LUA_TNUMBER) {
@@ -545,7 +545,7 @@ static int next_line(lua_State *L) {
   lua_settop(L, 0);
   xiol_source *source = lua_touserdata(L, lua_upvalueindex(LINES_SOURCE));
   int count = (int)lua_tointeger(L, lua_upvalueindex(LINES_SOURCE + 1));
-  luaL_checkstack(L, 2 * count + 10, "too many formats");
+  xiol_need_stack(L, 2 * count + 10, "too many formats");
   lua_pushvalue(L, lua_upvalueindex(LINES_SOURCE));
   for (int i = 1; i <= count; i++) {
     lua_pushvalue(L, lua_upvalueindex(LINES_SOURCE + 1 + i));

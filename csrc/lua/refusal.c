@@ -28,7 +28,7 @@ const char *xiol_push_code(lua_State *L, int status) {
 static void push_refusal(lua_State *L, int status, const char *op, const char *subject) {
   xiol_state *state = xiol_state_of(L);
   char room[96];
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   lua_pushnil(L);
   const char *code = xiol_push_code(L, status);
   const char *text = text_of(status, room, sizeof room);
@@ -60,7 +60,7 @@ int xiol_refuse_path(lua_State *L, int status, const char *op, const char *path)
 
 int xiol_refuse_address(lua_State *L, int status, const char *op, const char *host,
                         int port) {
-  luaL_checkstack(L, 2, NULL);
+  xiol_need_stack(L, 2, NULL);
   bool brackets = strchr(host, ':') != NULL;
   if (port < 0) {
     lua_pushstring(L, host);

@@ -369,7 +369,7 @@ static lua_Integer fail_list(lua_State *L, xio_list *taken, int err) {
 
 /* Pushes that function. */
 static void push_settle(lua_State *L, const xiol_state *state) {
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   xiol_push_upvalues(L, state);
   lua_pushcclosure(L, settle_one, XIOL_UPVALUES);
 }

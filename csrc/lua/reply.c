@@ -144,7 +144,7 @@ static xiol_message *copy_for_others(lua_State *L, xiol_state *state, int first,
 bool xiol_reply_settle(lua_State *L, xiol_state *state, int index, xio_outcome outcome,
                        int first, int count, const char *function) {
   xio_reply *reply = ((const xiol_shared_box *)lua_touserdata(L, index))->core;
-  luaL_checkstack(L, count + 8, function);
+  xiol_need_stack(L, count + 8, function);
   if (xio_reply_outcome(reply) != XIO_OUTCOME_NONE) return false;
   lua_createtable(L, count, 1);
   for (int i = 0; i < count; i++) {
@@ -216,7 +216,7 @@ static int reply_cancel(lua_State *L) {
  * it has not. */
 static int push_own_values(lua_State *L, xiol_state *state, xio_reply *reply) {
   int top = lua_gettop(L);
-  luaL_checkstack(L, 4, NULL);
+  xiol_need_stack(L, 4, NULL);
   xiol_push_ref(L, state, XIOL_REF_BOXES);
   if (lua_rawgetp(L, -1, reply) != LUA_TUSERDATA ||
       lua_getiuservalue(L, -1, REPLY_VALUES) != LUA_TTABLE) {
@@ -226,7 +226,7 @@ static int push_own_values(lua_State *L, xiol_state *state, xio_reply *reply) {
   lua_getfield(L, -1, "n");
   int count = (int)lua_tointeger(L, -1);
   int values = lua_gettop(L) - 1;
-  luaL_checkstack(L, count, NULL);
+  xiol_need_stack(L, count, NULL);
   for (int i = 1; i <= count; i++) lua_rawgeti(L, values, i);
   return count;
 }

@@ -38,7 +38,7 @@ static void *look(void *context, void *ptr, size_t old_size, size_t new_size) {
 void xiol_open_room(lua_State *L, xiol_state *state) {
   char bytes[PROBED];
   memset(bytes, 'x', sizeof bytes);
-  luaL_checkstack(L, 1, NULL);
+  xiol_need_stack(L, 1, NULL);
   probe seen = {.state = state};
   lua_setallocf(L, look, &seen);
   const char *string = lua_pushlstring(L, bytes, sizeof bytes);

@@ -82,7 +82,7 @@ static void check_turn(xio_loop *loop) {
 
 xiol_runtime *xiol_push_runtime(lua_State *L, xiol_state *state, int index, uv_loop_t *uv,
                                 const char *function) {
-  luaL_checkstack(L, 16, NULL);
+  xiol_need_stack(L, 16, NULL);
   xiol_runtime *runtime = lua_newuserdatauv(L, sizeof *runtime, 0);
   memset(runtime, 0, sizeof *runtime);
   runtime->kind = &xiol_kind_runtime;
@@ -476,7 +476,7 @@ static int runtime_close(lua_State *L) {
     return 1;
   }
   check_idle(L, function);
-  luaL_checkstack(L, 16, NULL);
+  xiol_need_stack(L, 16, NULL);
   xio_scope_cancel(&runtime->loop->root.scope, XIO_SOURCE_SHUTDOWN);
   drive(L, runtime);
   int errors = take_errors(L, runtime);

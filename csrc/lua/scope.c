@@ -87,7 +87,7 @@ bool xiol_only_cancelled(lua_State *L, xiol_state *state, xio_scope *scope) {
 }
 
 bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope) {
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   xiol_unwound(L, state, scope);
   if (!scope->effective || !xiol_only_cancelled(L, state, scope)) return false;
   if (!xio_scope_outer_effective(scope)) {
@@ -108,7 +108,7 @@ bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope) {
 
 /* Raises the TimeoutError of the function `verb`; its limit is in the frame. */
 static int raise_timeout(lua_State *L, xiol_state *state, const char *verb) {
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   lua_createtable(L, 0, 2);
   int error = lua_gettop(L);
   int limit = FRAME_LIMIT;

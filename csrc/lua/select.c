@@ -151,7 +151,7 @@ static void unpack_cases(lua_State *L, int count) {
   bool sends = false;
   for (int i = 1; i <= count; i++) {
     if (XIO_UNLIKELY(lua_istable(L, i))) {
-      luaL_checkstack(L, 8, "too many cases");
+      xiol_need_stack(L, 8, "too many cases");
       if (!ask_object(L, i)) {
         unpack_pair(L, i);
         sends = true;
@@ -162,7 +162,7 @@ static void unpack_cases(lua_State *L, int count) {
     if (XIO_UNLIKELY(kind == &xiol_kind_sender)) {
       xiol_arg_error(L, function, i, "a sender needs a value: {sender, value}");
     } else if (XIO_UNLIKELY(kind == &xiol_kind_fd)) {
-      luaL_checkstack(L, 8, "too many cases");
+      xiol_need_stack(L, 8, "too many cases");
       lua_pushinteger(L, XIO_FD_READ);
     }
   }
@@ -405,7 +405,7 @@ static int deliver(lua_State *L, xiol_state *state, const xio_wait *wait, int nu
   const xiol_kind *kind = *(const xiol_kind **)lua_touserdata(L, number);
   if (values == 0) {
     lua_settop(L, number); /* what comes is above it */
-    luaL_checkstack(L, 8, NULL);
+    xiol_need_stack(L, 8, NULL);
     if (kind == &xiol_kind_receiver) {
       values = xiol_channel_push_ended(L, state, number, status);
     } else if (kind == &xiol_kind_sender) {
@@ -509,7 +509,7 @@ static int l_select(lua_State *L) {
   if (count > CASES_MAX) return xiol_fail(L, "%s: too many cases", function);
   xiol_task *task = xiol_enter(L, state, function);
   unpack_cases(L, count);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   xiol_select *select = read_cases(L, task, count);
   if (xio_task_begin(&task->core) != XIO_OK) return xiol_yield(L, 0, finish_select);
   int status = XIO_EAGAIN;
@@ -554,11 +554,6 @@ const luaL_Reg xiol_select_functions[] = {
 
 void xiol_open_select(lua_State *L, xiol_state *state) {
   static const luaL_Reg meta[] = {{"__tostring", after_tostring}, {NULL, NULL}};
-  lua_newtable(L);
-  xiol_set_functions(L, state, meta);
-  lua_pushstring(L, xiol_kind_after.name);
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  xiol_push_metatable(L, state, &xiol_kind_after, meta);
   xiol_keep(L, state, XIOL_REF_AFTER);
 }

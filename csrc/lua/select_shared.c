@@ -65,6 +65,6 @@ int xiol_select_deliver_shared(lua_State *L, xiol_state *state, xio_wait *wait,
   const xiol_kind *kind = *(const xiol_kind **)lua_touserdata(L, number);
   xio_item *item = xio_shared_take(wait);
   lua_settop(L, number);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   return xiol_shared_case_of(kind)->deliver(L, state, number, item, status);
 }

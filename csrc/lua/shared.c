@@ -34,13 +34,8 @@ void xiol_shared_open(lua_State *L, xiol_state *state, const xiol_shared_class *
                       const luaL_Reg *methods, lua_CFunction index,
                       const luaL_Reg *meta) {
   static const luaL_Reg gc[] = {{"__gc", box_gc}, {NULL, NULL}};
-  lua_newtable(L);
-  xiol_set_functions(L, state, gc);
+  xiol_push_metatable(L, state, &class->kind, gc);
   xiol_set_functions(L, state, meta);
-  lua_pushstring(L, class->kind.name);
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
   if (index != NULL) xiol_push_upvalues(L, state);
   lua_newtable(L);
   xiol_set_functions(L, state, methods);

@@ -120,7 +120,7 @@ static void inherit_context(lua_State *L, xiol_state *state) {
   xiol_runtime *runtime = state->runtime;
   if (runtime == NULL || runtime->loop->queue.running == NULL) return;
   int handle = lua_gettop(L);
-  luaL_checkstack(L, 6, NULL);
+  xiol_need_stack(L, 6, NULL);
   xiol_push_ref(L, state, XIOL_REF_CONTEXTS);
   lua_pushvalue(L, handle);
   xiol_push_task(L, xiol_task_of(runtime->loop->queue.running));
@@ -223,7 +223,7 @@ static int spawn_bare(lua_State *L, xiol_state *state, const xiol_spawn *how, in
 static int spawn_with_handle(lua_State *L, xiol_state *state, const xiol_spawn *how,
                              int function, int name) {
   int count = lua_gettop(L) - function;
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   if (how->group->host != NULL) {
     xiol_push_task(L, xiol_task_of(how->group->host));
   } else {

@@ -21,15 +21,6 @@ static int l_waitlist(lua_State *L) {
   return 1;
 }
 
-static int finish_wait_in(lua_State *L, int status, lua_KContext context) {
-  (void)status;
-  (void)context;
-  xiol_state *state = xiol_state_of(L);
-  xiol_task *task = xiol_resumed(L, state);
-  xiol_check_cancelled(L, state, task, task->core.wait.status);
-  return 0;
-}
-
 /* wait_in(list): waits for wake_all. A checkpoint; cancelled, it leaves the list. */
 static int l_wait_in(lua_State *L) {
   static const char function[] = "require";
@@ -39,7 +30,7 @@ static int l_wait_in(lua_State *L) {
     xio_wait_park(&task->core.wait, &wait_ops, list);
     xio_list_push_back(&list->waiters, &task->core.wait.self.link);
   }
-  return xiol_yield(L, 0, finish_wait_in);
+  return xiol_yield(L, (lua_KContext)xiol_state_of(L), xiol_finish_wait);
 }
 
 /* wake_all(list) */

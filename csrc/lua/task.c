@@ -33,7 +33,7 @@ void xiol_link_handle(xiol_task *task, xiol_task_handle *handle) {
 /* Makes the handle of a task whose parent has one, or has no parent. */
 static void make_handle(lua_State *L, xiol_state *state, xiol_task *task) {
   xio_task *host = xio_task_group(&task->core)->host;
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   xiol_task_handle *handle = xiol_push_handle(L, state);
   xiol_push_body(L, task);
   lua_setiuservalue(L, -2, XIOL_TASK_NAME);
@@ -108,7 +108,7 @@ static void name_function(lua_State *L) {
 
 void xiol_push_task_name(lua_State *L, int index) {
   index = lua_absindex(L, index);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   if (lua_getiuservalue(L, index, XIOL_TASK_NAME) == LUA_TSTRING) return;
   name_function(L);
   lua_pushvalue(L, -1);
@@ -119,7 +119,7 @@ int xiol_push_results(lua_State *L, int index) {
   index = lua_absindex(L, index);
   xiol_task_handle *handle = lua_touserdata(L, index);
   int count = handle->results;
-  luaL_checkstack(L, count + 2, "too many results");
+  xiol_need_stack(L, count + 2, "too many results");
   if (count == 0) return 0;
   lua_getiuservalue(L, index, XIOL_TASK_VALUE);
   if (count == 1) return 1;
@@ -132,7 +132,7 @@ int xiol_push_results(lua_State *L, int index) {
  * it is first asked for, from the cancellation that ended the task. */
 static void push_was_cancelled(lua_State *L, xiol_state *state, int index) {
   index = lua_absindex(L, index);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   lua_getiuservalue(L, index, XIOL_TASK_VALUE);
   int value = lua_gettop(L);
   if (lua_istable(L, value)) return;
@@ -179,7 +179,7 @@ static int finish_join(lua_State *L, int status, lua_KContext what) {
 
 /* Raises that `self` awaits `task`, which awaits it, directly or through others. */
 static int raise_cycle(lua_State *L, xiol_state *state, xiol_task *self, xio_task *task) {
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   xiol_push_task(L, self);
   xiol_push_task_name(L, -1);
   lua_pushfstring(L, "a cycle of tasks that await each other: task '%s'",

@@ -3,15 +3,6 @@
  * watch costs nothing where nobody does. Loop's thread. */
 #include "binding.h"
 
-static int finish_settle(lua_State *L, int status, lua_KContext context) {
-  (void)status;
-  (void)context;
-  xiol_state *state = xiol_state_of(L);
-  xiol_task *task = xiol_resumed(L, state);
-  xiol_check_cancelled(L, state, task, task->core.wait.status);
-  return 0;
-}
-
 /* settle([cushion]): see xio.testing.settle. */
 static int l_settle(lua_State *L) {
   static const char function[] = "xio.testing.settle";
@@ -22,7 +13,7 @@ static int l_settle(lua_State *L) {
       xio_settle_begin(&task->runtime->loop->settlers, &task->core, cushion) != XIO_OK) {
     xiol_raise_memory(L);
   }
-  return xiol_yield(L, 0, finish_settle);
+  return xiol_yield(L, (lua_KContext)xiol_state_of(L), xiol_finish_wait);
 }
 
 static xio_clock *check_virtual(lua_State *L, const char *function) {
@@ -78,7 +69,7 @@ static int l_watch(lua_State *L) {
   if (task->watches == WATCHES_MAX) {
     return xiol_fail(L, "xio.testing: too many assertions in one another");
   }
-  luaL_checkstack(L, 4, NULL);
+  xiol_need_stack(L, 4, NULL);
   lua_pushinteger(L, task->core.wait.scope->depth);
   lua_pushinteger(L, (lua_Integer)queue->budget);
   lua_pushinteger(L, task->watch_least);

@@ -70,14 +70,6 @@ static int job_close(lua_State *L) {
   return close_step(L, LUA_OK, (lua_KContext)state);
 }
 
-static int finish_cancelled(lua_State *L, int status, lua_KContext context) {
-  (void)status;
-  xiol_state *state = (xiol_state *)context;
-  xiol_task *task = xiol_resumed(L, state);
-  xiol_check_cancelled(L, state, task, task->core.wait.status);
-  return 0;
-}
-
 static int raise_status(lua_State *L, xiol_state *state, int status, const char *op,
                         const char *what) {
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
@@ -148,7 +140,7 @@ static int l_begin(lua_State *L) {
   lua_Integer how = luaL_checkinteger(L, 3);
   xiol_task *task = xiol_enter(L, state, function);
   if (xio_task_begin(&task->core) != XIO_OK) {
-    return xiol_yield(L, (lua_KContext)state, finish_cancelled);
+    return xiol_yield(L, (lua_KContext)state, xiol_finish_wait);
   }
   xio_pool *pool = check_pool(L, state, task, function);
   job_box *box = push_job(L, state);
@@ -197,7 +189,7 @@ static int l_wait(lua_State *L) {
 static int raise_error(lua_State *L, xiol_state *state, xiol_task *task,
                        xiol_message *message, const char *how) {
   xiol_take_message(L, state, message);
-  if (!lua_checkstack(L, 10)) xiol_raise_memory(L);
+  xiol_need_stack(L, 10, NULL);
   xiol_extend_spawned(L, state, lua_gettop(L), task, how);
   return xiol_rethrow(L, state);
 }
@@ -365,7 +357,7 @@ static int l_call(lua_State *L) {
   xiol_check_callable(L, 1, function);
   xiol_task *task = xiol_enter(L, state, function);
   if (xio_task_begin(&task->core) != XIO_OK) {
-    return xiol_yield(L, (lua_KContext)state, finish_cancelled);
+    return xiol_yield(L, (lua_KContext)state, xiol_finish_wait);
   }
   xio_allocator heap = xio_alloc_default();
   xiol_message *message =

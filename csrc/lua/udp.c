@@ -76,7 +76,7 @@ static int finish_by_name(lua_State *L, int status, lua_KContext before) {
 static int call_by_name(lua_State *L, xiol_state *state, const char *method, int index) {
   const xiol_udp *box = lua_touserdata(L, 1);
   int before = lua_gettop(L);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   if (!xiol_push_hook(L, state, "udp_by_name")) {
     return refuse_to(L, UV_EAI_NONAME, method, index);
   }

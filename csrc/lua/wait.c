@@ -34,7 +34,7 @@ static bool push_key(lua_State *L, int function) {
 bool xiol_push_known_name(lua_State *L, int function) {
   function = lua_absindex(L, function);
   int top = lua_gettop(L);
-  luaL_checkstack(L, 10, NULL);
+  xiol_need_stack(L, 10, NULL);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_pushnil(L);
   while (lua_next(L, top + 1) != 0) {
@@ -94,7 +94,7 @@ static bool lets_wait(lua_State *L) {
  * level `from`. */
 static int cannot_wait(lua_State *L, const char *function, int from) {
   lua_Debug ar;
-  luaL_checkstack(L, 20, NULL);
+  xiol_need_stack(L, 20, NULL);
   for (int level = from; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Snf", &ar);
     bool by_collector = strcmp(ar.namewhat, "metamethod") == 0 && ar.name != NULL &&
@@ -166,7 +166,7 @@ void xiol_look_at_clock(xiol_task *task) {
 
 /* The second half of a wait without result; its context is the state, which is quicker to
  * have than an upvalue. */
-static int finish_wait(lua_State *L, int status, lua_KContext context) {
+int xiol_finish_wait(lua_State *L, int status, lua_KContext context) {
   (void)status;
   xiol_state *state = (xiol_state *)context;
   xiol_task *task = xiol_resumed(L, state);
@@ -196,7 +196,7 @@ static int sleep_until_ns(lua_State *L, xiol_task *task, int64_t at) {
       xio_task_sleep(&task->core, at) != XIO_OK) {
     xiol_raise_memory(L);
   }
-  return xiol_yield(L, (lua_KContext)task->runtime->state, finish_wait);
+  return xiol_yield(L, (lua_KContext)task->runtime->state, xiol_finish_wait);
 }
 
 static int l_sleep(lua_State *L) {

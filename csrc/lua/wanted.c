@@ -46,7 +46,7 @@ void xiol_open_wanted(lua_State *L, xiol_state *state) {
   static const int numbers[] = {0, 1, 2, 5, 100, LUA_MULTRET, 0};
   int top = lua_gettop(L);
   bool all = true;
-  if (!lua_checkstack(L, 110)) xiol_raise_memory(L);
+  xiol_need_stack(L, 110, NULL);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     int read = INT_MIN;
     lua_pushcfunction(L, probe);

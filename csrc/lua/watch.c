@@ -192,15 +192,7 @@ void xiol_open_watch(lua_State *L, xiol_state *state) {
                                          {"__tostring", watch_tostring},
                                          {NULL, NULL}};
   xiol_set_functions(L, state, functions);
-  lua_newtable(L);
-  xiol_set_functions(L, state, metamethods);
-  lua_pushstring(L, xiol_kind_watch.name);
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
-  lua_newtable(L);
-  xiol_set_functions(L, state, methods);
-  lua_setfield(L, -2, "__index");
+  xiol_make_plain_class(L, state, &xiol_kind_watch, metamethods, methods, NULL);
   xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_WATCH);
 }

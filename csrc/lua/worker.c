@@ -45,7 +45,7 @@ static bool is_same(const xiol_setup *setup, const char *path, const char *cpath
 xiol_setup *xiol_setup_of(lua_State *L, xiol_state *state) {
   size_t path_length;
   size_t cpath_length;
-  if (!lua_checkstack(L, 8)) xiol_raise_memory(L);
+  xiol_need_stack(L, 8, NULL);
   const char *path = push_package(L, "path", &path_length);
   const char *cpath = push_package(L, "cpath", &cpath_length);
   if (!is_same(state->setup, path, cpath)) {

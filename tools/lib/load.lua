@@ -5,7 +5,8 @@
 --   xio load.lua clients|exchange|cycles PORT N      the other process; talks by its pipes
 
 local xio = require "xio"
-local lfs = require "lfs"
+package.path = arg[0]:match "^(.*/)" .. "?.lua;" .. package.path
+local counting = require "counting"
 local net, process = xio.net, xio.process
 
 local BLOCK <const>, AT_ONCE <const> = 64 * 1024, 100
@@ -15,24 +16,6 @@ local SIZES <const> = {
 }
 
 -- -- counting ---------------------------------------------------------------------------------
-
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read "a"
-end
-
-local function count_descriptors()
-  local count = -3 -- ".", ".." and the folder itself
-  for _ in lfs.dir "/proc/self/fd" do count = count + 1 end
-  return count
-end
-
-local function resident_kb() return tonumber(read "/proc/self/status":match "VmRSS:%s*(%d+)") end
-
--- Child processes that live or have not been waited for.
-local function count_children()
-  return select(2, read "/proc/thread-self/children":gsub("%d+", ""))
-end
 
 -- Of the bytes so far and of another block: FNV-1a by words, which every change changes.
 local function checksum(sum, block)
@@ -139,7 +122,7 @@ end
 local function check_gone(before)
   collectgarbage()
   collectgarbage()
-  local now = count_descriptors()
+  local now = counting.descriptors()
   assert(now == before, ("descriptors: %d before, %d now"):format(before, now))
 end
 
@@ -155,18 +138,19 @@ local function connections(n)
     group:spawn({ daemon = true }, net.serve, listener, serve, { limit = n })
     local other <close> = start("clients", port, n)
     collectgarbage()
-    local before, lua_before, began = resident_kb(), collectgarbage "count", xio.now()
+    local before, lua_before, began = counting.resident(), collectgarbage "count", xio.now()
     assert(other.stdout:read() == "open")
     while served < n do xio.sleep(0.01) end
     local took = xio.now() - began
     collectgarbage()
     report(("%d connections opened"):format(n), took,
-      "%.1f KB each while idle, with its task (%.1f KB of it Lua's)", (resident_kb() - before) / n,
+      "%.1f KB each while idle, with its task (%.1f KB of it Lua's)",
+      (counting.resident() - before) / n,
       (collectgarbage "count" - lua_before) / n)
     began = xio.now()
     assert(other.stdin:write "all\n")
     assert(other.stdout:read() == "answered")
-    report(("%d answered"):format(n), xio.now() - began, "%d descriptors", count_descriptors())
+    report(("%d answered"):format(n), xio.now() - began, "%d descriptors", counting.descriptors())
     assert(other.stdin:close())
     assert(other:wait().code == 0)
     while served > 0 do xio.sleep(0.01) end
@@ -193,7 +177,7 @@ local function cycles(n)
   local began, most = xio.now(), 0
   for i = 1, n do
     assert(listener:accept()):close()
-    if i % 1000 == 0 then most = math.max(most, count_descriptors()) end
+    if i % 1000 == 0 then most = math.max(most, counting.descriptors()) end
   end
   assert(other.stdout:read() == "done")
   assert(other:wait().code == 0)
@@ -206,18 +190,18 @@ local function children(n)
   local began = xio.now()
   many(n, function() assert(process.run { "true", check = true }) end)
   local took = xio.now() - began
-  assert(count_children() == 0, "a zombie is left")
+  assert(counting.children() == 0, "a zombie is left")
   report(("%d processes, %d at once"):format(n, AT_ONCE), took, "%.0f per second, no zombie",
     n / took)
   began = xio.now()
   local alive
   xio.group(function(group)
     for _ = 1, n do group:spawn(process.run, { "sleep", "1000" }) end
-    while count_children() < n do xio.sleep(0.01) end
-    alive = count_children()
+    while counting.children() < n do xio.sleep(0.01) end
+    alive = counting.children()
     group:cancel()
   end)
-  assert(count_children() == 0, "a zombie is left")
+  assert(counting.children() == 0, "a zombie is left")
   report(("%d processes alive, cancelled"):format(n), xio.now() - began,
     "%d at once, no zombie", alive)
 end
@@ -228,7 +212,7 @@ local function main(size)
   first:wait()
   assert(process.run { "true", capture = true })
   first:close() -- what is opened once per loop is open now
-  local before = count_descriptors()
+  local before = counting.descriptors()
   connections(numbers.connections)
   check_gone(before)
   bytes(numbers.blocks)

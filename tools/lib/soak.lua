@@ -9,7 +9,8 @@
 
 local xio = require "xio"
 local core = require "xio.core"
-local lfs = require "lfs"
+package.path = arg[0]:match "^(.*/)" .. "?.lua;" .. package.path
+local counting = require "counting"
 local fs, net, process = xio.fs, xio.net, xio.process
 
 local SECONDS = tonumber(arg[1]) or error "soak.lua: how many seconds?"
@@ -22,23 +23,6 @@ local folder = os.tmpname() .. ".d"
 local counts = {}
 
 -- -- counting -----------------------------------------------------------------------------
-
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read "a"
-end
-
-local function count_descriptors()
-  local count = -3 -- ".", ".." and the folder itself
-  for _ in lfs.dir "/proc/self/fd" do count = count + 1 end
-  return count
-end
-
-local function resident_kb() return tonumber(read "/proc/self/status":match "VmRSS:%s*(%d+)") end
-
-local function count_children()
-  return select(2, read "/proc/thread-self/children":gsub("%d+", ""))
-end
 
 -- -- jobs ---------------------------------------------------------------------------------
 
@@ -208,13 +192,13 @@ repeat
   rounds = rounds + 1
   local problem = census_problem(census)
   if problem then error("soak: left behind: " .. problem, 0) end
-  local open, kb = count_descriptors(), resident_kb()
+  local open, kb = counting.descriptors(), counting.resident()
   if rounds == WARM_ROUNDS then memory, descriptors = kb, open end
   if memory and (open > descriptors or kb > memory * GROWTH_MAX + 4096) then
     error(("soak: %d descriptors and %d KB, %d and %d after the first rounds"):format(
       open, kb, descriptors, memory), 0)
   end
-  if count_children() > 0 then error("soak: child processes are left", 0) end
+  if counting.children() > 0 then error("soak: child processes are left", 0) end
   if os.time() - began >= next_line then
     print(("%6d s %7d rounds %8d jobs %5d descriptors %8d KB"):format(os.time() - began,
       rounds, rounds * JOBS, open, kb))
