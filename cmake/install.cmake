@@ -16,7 +16,7 @@ install(TARGETS xio-shared xio-static EXPORT xio
   LIBRARY COMPONENT library NAMELINK_COMPONENT development
   ARCHIVE COMPONENT development)
 install(TARGETS xio_module LIBRARY DESTINATION "${XIO_INSTALL_LUACDIR}/xio" COMPONENT lua)
-foreach(file IN LISTS XIO_LUA_MODULES XIO_LUA_META)
+foreach(file IN LISTS XIO_LUA_MODULES)
   string(REGEX REPLACE "^lua/" "" path "${file}")
   cmake_path(GET path PARENT_PATH parent)
   install(FILES "${file}" DESTINATION "${XIO_INSTALL_LUADIR}/${parent}" COMPONENT lua)

@@ -202,39 +202,6 @@ set(XIO_LUA_MODULES
   lua/xio/var.lua
 )
 
-# Texts and types of what is public, for editors and the reference: installed, never loaded.
-set(XIO_LUA_META
-  lua/xio/meta/barrier.lua
-  lua/xio/meta/channel.lua
-  lua/xio/meta/close_scope.lua
-  lua/xio/meta/condition.lua
-  lua/xio/meta/error.lua
-  lua/xio/meta/event.lua
-  lua/xio/meta/fd.lua
-  lua/xio/meta/file.lua
-  lua/xio/meta/future.lua
-  lua/xio/meta/group.lua
-  lua/xio/meta/limiter.lua
-  lua/xio/meta/listener.lua
-  lua/xio/meta/lock.lua
-  lua/xio/meta/portal.lua
-  lua/xio/meta/registry.lua
-  lua/xio/meta/reply.lua
-  lua/xio/meta/run.lua
-  lua/xio/meta/scope.lua
-  lua/xio/meta/scope_group.lua
-  lua/xio/meta/select.lua
-  lua/xio/meta/semaphore.lua
-  lua/xio/meta/signal.lua
-  lua/xio/meta/stream.lua
-  lua/xio/meta/task.lua
-  lua/xio/meta/thread_channel.lua
-  lua/xio/meta/time.lua
-  lua/xio/meta/udp.lua
-  lua/xio/meta/watch.lua
-  lua/xio/meta/xio.lua
-)
-
 # Shared by all C tests: C tasks and other helpers.
 set(XIO_TEST_SUPPORT_SOURCES
   csrc/test/support/counting.c
