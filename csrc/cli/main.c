@@ -75,6 +75,19 @@ static xio_slabs *use_slabs(lua_State *L) {
 #endif
 }
 
+/* The allocator of a state that closes: what lies in slabs is not given back one by one,
+ * as it goes with the process. */
+static void *keep(void *slabs, void *ptr, size_t old_size, size_t new_size) {
+  if (new_size == 0 && xio_slabs_holds(slabs, ptr)) return NULL;
+  return xio_slabs_resize(slabs, ptr, old_size, new_size);
+}
+
+/* Closes the state: finalizers run, and what is to be closed is. */
+static void close_state(lua_State *L, xio_slabs *slabs) {
+  if (slabs != NULL) lua_setallocf(L, keep, slabs);
+  lua_close(L);
+}
+
 /* Begins the trace that was asked for, if any. False: it cannot be written. */
 static bool open_trace(lua_State *L, const xio_options *options, xio_ending *ending) {
   if (options->trace == NULL || xio_trace_open(L, options)) return true;
@@ -103,8 +116,7 @@ static int interpret(const xio_options *options) {
   }
   xio_quit_close();
   xio_edit_close();
-  lua_close(L);
-  if (slabs != NULL) xio_slabs_close(slabs);
+  close_state(L, slabs);
   xio_trace_close();
   return xio_report_finish(&ending);
 }

@@ -68,9 +68,17 @@ void xiol_unanchor(lua_State *L, xiol_state *state, int slot);
  * of. */
 void xiol_push_upvalues(lua_State *L, const xiol_state *state);
 
+/* Gives the userdata at the top the metatable `ref`, which `make` makes and keeps before
+ * the first one needs it. Raises when memory is out; nothing else has changed then. */
+void xiol_set_class(lua_State *L, xiol_state *state, xiol_ref ref,
+                    void (*make)(lua_State *L, xiol_state *state));
+
 /* Sets `functions` in the table at the top of the stack, each with the state as
  * upvalue. */
 void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions);
+
+/* Pushes a table of `functions`, each with the state as upvalue. */
+void xiol_push_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions);
 
 /* Pushes a metatable for objects of `kind`, which programs cannot see, with `meta`. */
 void xiol_push_metatable(lua_State *L, xiol_state *state, const xiol_kind *kind,
@@ -530,7 +538,6 @@ int xiol_make_deadlock(lua_State *L);
 /* -- fd.c: descriptors --------------------------------------------------------------- */
 
 extern const luaL_Reg xiol_fd_functions[];
-void xiol_open_fd(lua_State *L, xiol_state *state);
 
 /* At least `size` bytes of the state's room, where bytes are read to before they become a
  * string in the same step. What is unread there goes to its source first. Raises when
@@ -582,9 +589,6 @@ extern const luaL_Reg xiol_dns_functions[], xiol_udp_functions[],
     xiol_mailbox_functions[], xiol_signal_functions[], xiol_process_functions[],
     xiol_protect_functions[], xiol_region_functions[], xiol_standin_functions[];
 void xiol_open_dns(lua_State *L, xiol_state *state);
-void xiol_open_udp(lua_State *L, xiol_state *state);
 void xiol_open_mailbox(lua_State *L, xiol_state *state);
-void xiol_open_signal(lua_State *L, xiol_state *state);
-void xiol_open_process(lua_State *L, xiol_state *state);
 
 #endif

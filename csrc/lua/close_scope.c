@@ -39,6 +39,8 @@ static const xio_wait_ops wait_ops = {.verb = "close_scope", .abort = xio_shared
 static const xiol_shared_flag flag = {
     .shared = shared_of, .is_over = xio_reply_is_settled, .ops = &wait_ops};
 
+static void make_class(lua_State *L, xiol_state *state);
+
 static const xiol_shared_class class_close_scope = {
     .kind = {"xio.CloseScope"},
     .shareable = {.kind = &class_close_scope.kind,
@@ -46,6 +48,7 @@ static const xiol_shared_class class_close_scope = {
                   .push = push_scope,
                   .unref = unref},
     .metatable = XIOL_REF_CLOSE_SCOPE,
+    .make = make_class,
     .size = sizeof(xiol_shared_box),
     .user_values = 1, /* what closed it, if that was this state */
     .flag = &flag,
@@ -155,14 +158,17 @@ static int scope_tostring(lua_State *L) {
   return 1;
 }
 
-void xiol_open_close_scope(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"close", scope_close},
                                      {"fail", scope_fail},
                                      {"wait", scope_wait},
                                      {"raise_if_closed", scope_raise_if_closed},
                                      {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", scope_tostring}, {NULL, NULL}};
+  xiol_shared_make(L, state, &class_close_scope, methods, scope_index, meta);
+}
+
+void xiol_open_close_scope(lua_State *L, xiol_state *state) {
   static const luaL_Reg functions[] = {{"close_scope", l_close_scope}, {NULL, NULL}};
-  xiol_shared_open(L, state, &class_close_scope, methods, scope_index, meta);
   xiol_set_functions(L, state, functions);
 }

@@ -4,12 +4,14 @@
 /* The key in a class under which that of its closed objects stands: its address. */
 static const char closed_key = 0;
 
+enum { CLASS_FIELDS = 8 }; /* for how many there is room at once */
+
 void xiol_add_closed(lua_State *L) {
   xiol_need_stack(L, 8, NULL);
   lua_getfield(L, -1, "__index");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "closed");
-  lua_newtable(L); /* the class of closed objects: a copy … */
+  lua_createtable(L, 0, CLASS_FIELDS); /* the class of closed objects: a copy … */
   for (lua_pushnil(L); lua_next(L, -4) != 0;) {
     lua_pushvalue(L, -2);
     lua_insert(L, -2);

@@ -316,6 +316,8 @@ static int l_writeall(lua_State *L) {
 
 /* -- registered descriptors ---------------------------------------------------------- */
 
+static void make_class(lua_State *L, xiol_state *state);
+
 /* fd(n): a box that waits for descriptor n; or nil, err, code. */
 static int l_fd(lua_State *L) {
   static const char function[] = "xio.fd";
@@ -330,8 +332,7 @@ static int l_fd(lua_State *L) {
   if (status != XIO_OK) return xiol_push_refusal(L, state, status, "fd", from.number);
   xiol_fd *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (xiol_fd){.kind = &xiol_kind_fd, .state = state, .number = from.number};
-  xiol_push_ref(L, state, XIOL_REF_FD);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_FD, make_class);
   status = xio_fd_open(&box->fd, task->runtime->loop, from.number);
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status != XIO_OK) return xiol_push_refusal(L, state, status, "fd", from.number);
@@ -455,7 +456,7 @@ const luaL_Reg xiol_fd_functions[] = {{"fd", l_fd},
                                       {"writeall", l_writeall},
                                       {NULL, NULL}};
 
-void xiol_open_fd(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"readable", fd_readable},
                                      {"writable", fd_writable},
                                      {"close", fd_close},

@@ -156,6 +156,8 @@ static int flags_of(const char *mode, xiol_file *box) {
   return flags | (both ? O_RDWR : letter == 'r' ? O_RDONLY : O_WRONLY);
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 /* Pushes a box of no file yet, for the path at 1. */
 static xiol_file *push_box(lua_State *L, xiol_state *state) {
   xiol_file *box = lua_newuserdatauv(L, sizeof *box, 1);
@@ -163,8 +165,7 @@ static xiol_file *push_box(lua_State *L, xiol_state *state) {
   xiol_source_init(&box->source, state, &xiol_kind_file, &source_ops);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
-  xiol_push_ref(L, state, XIOL_REF_FILE);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_FILE, make_class);
   return box;
 }
 
@@ -572,20 +573,22 @@ static int file_tostring(lua_State *L) {
   return 1;
 }
 
-void xiol_open_file(lua_State *L, xiol_state *state) {
-  static const luaL_Reg functions[] = {{"open", l_open}, {NULL, NULL}};
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"write", file_write},   {"try_write", file_try_write}, {"shutdown", file_shutdown},
       {"seek", file_seek},     {"sync", file_sync},           {"truncate", file_truncate},
       {"stat", file_stat},     {"flush", file_flush},         {"close", file_close},
       {"fileno", file_fileno}, {"stats", file_stats},         {NULL, NULL}};
-  static const luaL_Reg metamethods[] = {{"__gc", file_gc},
-                                         {"__close", file_end},
-                                         {"__tostring", file_tostring},
-                                         {NULL, NULL}};
-  xiol_set_functions(L, state, functions);
-  xiol_make_plain_class(L, state, &xiol_kind_file, metamethods, xiol_read_methods,
-                        methods);
+  static const luaL_Reg meta[] = {{"__gc", file_gc},
+                                  {"__close", file_end},
+                                  {"__tostring", file_tostring},
+                                  {NULL, NULL}};
+  xiol_make_plain_class(L, state, &xiol_kind_file, meta, methods, xiol_read_methods);
   xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_FILE);
+}
+
+void xiol_open_file(lua_State *L, xiol_state *state) {
+  static const luaL_Reg functions[] = {{"open", l_open}, {NULL, NULL}};
+  xiol_set_functions(L, state, functions);
 }

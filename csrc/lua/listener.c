@@ -23,11 +23,12 @@ static xiol_listener *check_listener(lua_State *L, const char *function) {
   return xiol_check(L, 1, &kind_listener, function);
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 static xiol_listener *push_listener(lua_State *L, xiol_state *state) {
   xiol_listener *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (xiol_listener){.kind = &kind_listener, .state = state};
-  xiol_push_ref(L, state, XIOL_REF_LISTENER);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_LISTENER, make_class);
   return box;
 }
 
@@ -459,7 +460,7 @@ const luaL_Reg xiol_socket_functions[] = {{"tcp_connect", l_tcp_connect},
                                           {"unix_listen", l_unix_listen},
                                           {NULL, NULL}};
 
-void xiol_open_listener(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"accept", listener_accept}, {"close", listener_close}, {"fileno", listener_fileno},
       {"name", listener_name},     {"stats", listener_stats}, {NULL, NULL}};

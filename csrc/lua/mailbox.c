@@ -53,12 +53,13 @@ static int inbox_gc(lua_State *L) {
 
 /* -- from state to state ------------------------------------------------------------- */
 
+static void make_class(lua_State *L, xiol_state *state);
+
 /* Pushes an inbox without mailbox. */
 static inbox *push_inbox(lua_State *L, xiol_state *state) {
   inbox *self = lua_newuserdatauv(L, sizeof *self, 0);
   *self = (inbox){.kind = &kind_inbox};
-  xiol_push_ref(L, state, XIOL_REF_INBOX);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_INBOX, make_class);
   return self;
 }
 
@@ -270,16 +271,19 @@ const luaL_Reg xiol_mailbox_functions[] = {{"inbox", l_inbox},
                                            {"inbox_wait", l_inbox_wait},
                                            {NULL, NULL}};
 
-void xiol_open_mailbox(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg meta[] = {{"__gc", inbox_gc}, {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  xiol_make_plain_class(L, state, &kind_inbox, meta, none, NULL);
+  xiol_make_shareable(L, state, &shareable);
+  xiol_keep(L, state, XIOL_REF_INBOX);
+}
+
+void xiol_open_mailbox(lua_State *L, xiol_state *state) {
   lua_newtable(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
   xiol_keep(L, state, XIOL_REF_INBOXES);
-  static const luaL_Reg none[] = {{NULL, NULL}};
-  xiol_make_plain_class(L, state, &kind_inbox, meta, none, NULL);
-  xiol_make_shareable(L, state, &shareable);
-  xiol_keep(L, state, XIOL_REF_INBOX);
 }

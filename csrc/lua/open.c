@@ -17,6 +17,9 @@
 #include "sync.h"
 #include "worker.h"
 
+/* What makes room at once: how many fields a metatable has, and the module's table. */
+enum { METATABLE_FIELDS = 8, MODULE_FIELDS = 256 };
+
 /* their addresses are the registry keys of the state and of the module's table */
 static const char state_key = 0;
 static const char module_key = 0;
@@ -132,9 +135,16 @@ void xiol_set_functions(lua_State *L, xiol_state *state, const luaL_Reg *functio
   luaL_setfuncs(L, functions, XIOL_UPVALUES);
 }
 
+void xiol_push_functions(lua_State *L, xiol_state *state, const luaL_Reg *functions) {
+  int count = 0;
+  while (functions[count].name != NULL) count++;
+  lua_createtable(L, 0, count);
+  xiol_set_functions(L, state, functions);
+}
+
 void xiol_push_metatable(lua_State *L, xiol_state *state, const xiol_kind *kind,
                          const luaL_Reg *meta) {
-  lua_newtable(L);
+  lua_createtable(L, 0, METATABLE_FIELDS);
   xiol_set_functions(L, state, meta);
   lua_pushstring(L, kind->name);
   lua_setfield(L, -2, "__name");
@@ -149,8 +159,7 @@ void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
       {"__tostring", tostring}, {gc != NULL ? "__gc" : NULL, gc}, {NULL, NULL}};
   xiol_push_metatable(L, state, kind, meta);
   xiol_push_upvalues(L, state);
-  lua_newtable(L);
-  xiol_set_functions(L, state, methods);
+  xiol_push_functions(L, state, methods);
   if (index != NULL) {
     lua_pushcclosure(L, index, XIOL_METHODS);
   } else {
@@ -164,8 +173,7 @@ void xiol_make_plain_class(lua_State *L, xiol_state *state, const xiol_kind *kin
                            const luaL_Reg *meta, const luaL_Reg *methods,
                            const luaL_Reg *more) {
   xiol_push_metatable(L, state, kind, meta);
-  lua_newtable(L);
-  xiol_set_functions(L, state, methods);
+  xiol_push_functions(L, state, methods);
   if (more != NULL) xiol_set_functions(L, state, more);
   lua_setfield(L, -2, "__index");
 }
@@ -180,6 +188,16 @@ bool xiol_push_hook(lua_State *L, const xiol_state *state, const char *name) {
 
 void xiol_keep(lua_State *L, xiol_state *state, xiol_ref ref) {
   state->refs[ref] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void xiol_set_class(lua_State *L, xiol_state *state, xiol_ref ref,
+                    void (*make)(lua_State *L, xiol_state *state)) {
+  if (XIO_UNLIKELY(state->refs[ref] == 0)) {
+    xiol_need_stack(L, LUA_MINSTACK, NULL);
+    make(L, state);
+  }
+  xiol_push_ref(L, state, ref);
+  lua_setmetatable(L, -2);
 }
 
 static void keep_weak_table(lua_State *L, xiol_state *state, xiol_ref ref) {
@@ -289,7 +307,7 @@ static bool push_core(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &module_key) != LUA_TNIL) return false;
   lua_pop(L, 1);
   xiol_state *state = new_state(L);
-  lua_newtable(L);
+  lua_createtable(L, 0, MODULE_FIELDS);
   for (size_t i = 0; lists[i] != NULL; i++) xiol_set_functions(L, state, lists[i]);
   lua_pushliteral(L, XIO_VERSION);
   lua_setfield(L, -2, "version");
@@ -305,18 +323,11 @@ static bool push_core(lua_State *L) {
   xiol_open_scope(L, state);
   xiol_open_group(L, state);
   xiol_open_run(L, state);
-  xiol_open_fd(L, state);
-  xiol_open_stream(L, state);
-  xiol_open_listener(L, state);
   xiol_open_fs(L, state);
-  xiol_open_signal(L, state);
-  xiol_open_process(L, state);
   xiol_open_dns(L, state);
-  xiol_open_udp(L, state);
   xiol_open_channel(L, state);
   xiol_open_select(L, state);
   xiol_open_sync(L, state);
-  xiol_open_thread(L, state);
   xiol_open_worker(L, state);
   xiol_open_generator(L, state);
   lua_pushvalue(L, -1);

@@ -130,12 +130,15 @@ static int share_portal(void *userdata, void **object) {
   return XIO_OK;
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 static const xiol_shared_class class_portal = {.kind = {"xio.Portal"},
                                                .shareable = {.kind = &class_portal.kind,
                                                              .share = share_portal,
                                                              .push = push_portal,
                                                              .unref = unref_portal},
                                                .metatable = XIOL_REF_PORTAL,
+                                               .make = make_class,
                                                .size = sizeof(portal_box),
                                                .collect = collect_portal,
                                                .expose = expose_portal,
@@ -494,7 +497,7 @@ static int portal_tostring(lua_State *L) {
   return 1;
 }
 
-void xiol_open_portal(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"call", portal_call},
                                      {"spawn", portal_spawn},
                                      {"post", portal_post},
@@ -503,12 +506,6 @@ void xiol_open_portal(lua_State *L, xiol_state *state) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg request_meta[] = {
       {"__gc", request_close}, {"__close", request_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"portal", l_portal},
-                                       {"request_take", l_request_take},
-                                       {"request_done", l_request_done},
-                                       {"request_failed", l_request_failed},
-                                       {NULL, NULL}};
-  xiol_shared_open(L, state, &class_portal, methods, NULL, meta);
   xiol_make_plain_class(L, state, &kind_request, request_meta, none, NULL);
   xiol_keep(L, state, XIOL_REF_REQUEST);
   xiol_push_upvalues(L, state);
@@ -517,5 +514,14 @@ void xiol_open_portal(lua_State *L, xiol_state *state) {
   xiol_push_upvalues(L, state);
   lua_pushcclosure(L, cancel_with_reason, XIOL_UPVALUES);
   xiol_keep(L, state, XIOL_REF_CANCEL_REQUEST);
+  xiol_shared_make(L, state, &class_portal, methods, NULL, meta);
+}
+
+void xiol_open_portal(lua_State *L, xiol_state *state) {
+  static const luaL_Reg functions[] = {{"portal", l_portal},
+                                       {"request_take", l_request_take},
+                                       {"request_done", l_request_done},
+                                       {"request_failed", l_request_failed},
+                                       {NULL, NULL}};
   xiol_set_functions(L, state, functions);
 }

@@ -132,6 +132,8 @@ static int refuse_start(lua_State *L, int status, const xio_launch_opts *opts) {
   return xiol_refuse_path(L, status, "spawn", about_directory ? opts->cwd : opts->file);
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 /* process_spawn{file=, args=, env=, path=, cwd=, fds=, session=}: a handle, and the
  * streams for descriptors 0 to 2, nil where they are no pipes; or nil, err, code. */
 static int l_spawn(lua_State *L) {
@@ -148,8 +150,7 @@ static int l_spawn(lua_State *L) {
   if (how.opts.env == NULL) how.opts.env = environ;
   xiol_process *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (xiol_process){.kind = &xiol_kind_process, .state = state};
-  xiol_push_ref(L, state, XIOL_REF_PROCESS);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_PROCESS, make_class);
   int handle = lua_gettop(L);
   read_descriptors(L, state, &how);
   int status = start(box, task->runtime->loop, &how);
@@ -368,7 +369,7 @@ const luaL_Reg xiol_process_functions[] = {{"process_spawn", l_spawn},
                                            {"signal_known", l_known},
                                            {NULL, NULL}};
 
-void xiol_open_process(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"wait", process_wait},       {"kill", process_kill}, {"finish", process_end},
       {"release", process_release}, {"pid", process_pid},   {NULL, NULL}};

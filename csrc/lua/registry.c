@@ -99,6 +99,8 @@ static void unref_registry(void *core) {
 
 static void push_registry(lua_State *L, xiol_state *state, void *core);
 
+static void make_class(lua_State *L, xiol_state *state);
+
 static const xiol_shared_class registry_class = {
     .kind = {"xio.Registry"},
     .shareable = {.kind = &registry_class.kind,
@@ -106,6 +108,7 @@ static const xiol_shared_class registry_class = {
                   .push = push_registry,
                   .unref = unref_registry},
     .metatable = XIOL_REF_REGISTRY,
+    .make = make_class,
     .size = sizeof(xiol_shared_box),
     .user_values = 1, /* the box of the verdict */
     .expose = expose_registry,
@@ -467,7 +470,7 @@ static int registry_tostring(lua_State *L) {
   return 1;
 }
 
-void xiol_open_registry(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"register", registry_register},
                                      {"resolve", registry_resolve},
                                      {"request", registry_request},
@@ -479,8 +482,11 @@ void xiol_open_registry(lua_State *L, xiol_state *state) {
                                   {"__newindex", registry_newindex},
                                   {"__close", registry_closing},
                                   {NULL, NULL}};
+  xiol_shared_make(L, state, &registry_class, methods, registry_index, meta);
+}
+
+void xiol_open_registry(lua_State *L, xiol_state *state) {
   static const luaL_Reg functions[] = {
       {"registry", l_registry}, {"registry_request", l_registry_request}, {NULL, NULL}};
-  xiol_shared_open(L, state, &registry_class, methods, registry_index, meta);
   xiol_set_functions(L, state, functions);
 }

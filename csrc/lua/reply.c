@@ -80,12 +80,15 @@ static int deliver_reply(lua_State *L, xiol_state *state, int index, xio_item *i
 static const xiol_shared_case reply_case = {
     .shared = shared_of_reply, .attempt = attempt_reply, .deliver = deliver_reply};
 
+static void make_class(lua_State *L, xiol_state *state);
+
 const xiol_shared_class xiol_class_reply = {.kind = {"xio.Reply"},
                                             .shareable = {.kind = &xiol_class_reply.kind,
                                                           .share = xiol_shared_share,
                                                           .push = push_reply,
                                                           .unref = unref_reply},
                                             .metatable = XIOL_REF_REPLY,
+                                            .make = make_class,
                                             .user_values = REPLY_VALUES,
                                             .size = sizeof(xiol_shared_box),
                                             .selects = &reply_case,
@@ -352,12 +355,15 @@ static int reply_tostring(lua_State *L) {
   return 1;
 }
 
-void xiol_open_reply(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"set", reply_set},       {"fail", reply_fail},
                                      {"cancel", reply_cancel}, {"await", reply_await},
                                      {"stats", reply_stats},   {NULL, NULL}};
   static const luaL_Reg meta[] = {{"__tostring", reply_tostring}, {NULL, NULL}};
+  xiol_shared_make(L, state, &xiol_class_reply, methods, reply_index, meta);
+}
+
+void xiol_open_reply(lua_State *L, xiol_state *state) {
   static const luaL_Reg functions[] = {{"reply", l_reply}, {NULL, NULL}};
-  xiol_shared_open(L, state, &xiol_class_reply, methods, reply_index, meta);
   xiol_set_functions(L, state, functions);
 }

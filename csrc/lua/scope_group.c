@@ -94,6 +94,8 @@ static void unref_here(void *core, const xio_loop *here) {
   unref(core);
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 static const xiol_shared_class class_scope_group = {
     .kind = {"xio.ScopeGroup"},
     .shareable = {.kind = &class_scope_group.kind,
@@ -101,6 +103,7 @@ static const xiol_shared_class class_scope_group = {
                   .push = push_group,
                   .unref = unref},
     .metatable = XIOL_REF_SCOPE_GROUP,
+    .make = make_class,
     .size = sizeof(xiol_shared_box),
     .user_values = GROUP_USER_VALUES, /* the latch's reason, and of which latch */
     .expose = expose,
@@ -394,22 +397,25 @@ static int group_tostring(lua_State *L) {
   return 1;
 }
 
-void xiol_open_scope_group(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"run", group_run}, {"cancel", group_cancel}, {"clear", group_clear}, {NULL, NULL}};
   static const luaL_Reg meta[] = {
       {"__newindex", group_newindex}, {"__tostring", group_tostring}, {NULL, NULL}};
   static const luaL_Reg member_meta[] = {
       {"__close", member_close}, {"__gc", member_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"scope_group", l_scope_group},
-                                       {"scope_group_enter", l_scope_group_enter},
-                                       {NULL, NULL}};
-  xiol_shared_open(L, state, &class_scope_group, methods, group_index, meta);
   lua_newtable(L);
   xiol_set_functions(L, state, member_meta);
   xiol_keep(L, state, XIOL_REF_SCOPE_MEMBER);
   xiol_push_upvalues(L, state);
   lua_pushcclosure(L, copy_reason, XIOL_UPVALUES);
   xiol_keep(L, state, XIOL_REF_COPY_REASON);
+  xiol_shared_make(L, state, &class_scope_group, methods, group_index, meta);
+}
+
+void xiol_open_scope_group(lua_State *L, xiol_state *state) {
+  static const luaL_Reg functions[] = {{"scope_group", l_scope_group},
+                                       {"scope_group_enter", l_scope_group_enter},
+                                       {NULL, NULL}};
   xiol_set_functions(L, state, functions);
 }

@@ -30,15 +30,14 @@ static int box_gc(lua_State *L) {
   return 0;
 }
 
-void xiol_shared_open(lua_State *L, xiol_state *state, const xiol_shared_class *class,
+void xiol_shared_make(lua_State *L, xiol_state *state, const xiol_shared_class *class,
                       const luaL_Reg *methods, lua_CFunction index,
                       const luaL_Reg *meta) {
   static const luaL_Reg gc[] = {{"__gc", box_gc}, {NULL, NULL}};
   xiol_push_metatable(L, state, &class->kind, gc);
   xiol_set_functions(L, state, meta);
   if (index != NULL) xiol_push_upvalues(L, state);
-  lua_newtable(L);
-  xiol_set_functions(L, state, methods);
+  xiol_push_functions(L, state, methods);
   if (index != NULL) lua_pushcclosure(L, index, XIOL_METHODS);
   lua_setfield(L, -2, "__index");
   xiol_make_shareable(L, state, &class->shareable);
@@ -50,8 +49,7 @@ xiol_shared_box *xiol_shared_new(lua_State *L, xiol_state *state,
   xiol_shared_box *box = lua_newuserdatauv(L, class->size, class->user_values);
   memset(box, 0, class->size);
   box->kind = &class->kind;
-  xiol_push_ref(L, state, class->metatable);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, class->metatable, class->make);
   return box;
 }
 

@@ -40,6 +40,7 @@ typedef struct xiol_shared_class {
   xiol_kind kind;
   xiol_shareable shareable;
   xiol_ref metatable;
+  void (*make)(lua_State *L, xiol_state *state); /* calls xiol_shared_make */
   size_t size; /* of the box, which begins with an xiol_shared_box */
   int user_values;
   void (*collect)(xiol_shared_box *box); /* before it is collected, or NULL */
@@ -53,10 +54,9 @@ typedef struct xiol_shared_class {
 /* The share of every class. */
 int xiol_shared_share(void *userdata, void **object);
 
-/* Makes the metatable of a class: methods, an __index for fields (NULL: none, methods are
- * found without a call), and whatever else is in `meta`; __gc is added. Used while the
- * module opens. */
-void xiol_shared_open(lua_State *L, xiol_state *state, const xiol_shared_class *class,
+/* Makes and keeps the metatable of a class: methods, an __index for fields (NULL: none,
+ * methods are found without a call), and whatever else is in `meta`; __gc is added. */
+void xiol_shared_make(lua_State *L, xiol_state *state, const xiol_shared_class *class,
                       const luaL_Reg *methods, lua_CFunction index, const luaL_Reg *meta);
 
 /* Pushes an empty box. Raises when memory is out. */

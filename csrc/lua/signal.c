@@ -62,6 +62,8 @@ static int check_signals(lua_State *L, int signums[LISTENED_MAX], const char *fu
   return count;
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 /* signal_listen(name, ...): a listener, nil, nil, and the listener again. */
 static int open_listener(lua_State *L, const char *function) {
   int signums[LISTENED_MAX];
@@ -70,8 +72,7 @@ static int open_listener(lua_State *L, const char *function) {
   xiol_task *task = xiol_running(L, state, function);
   xiol_listener *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (xiol_listener){.kind = &xiol_kind_signals, .state = state};
-  xiol_push_ref(L, state, XIOL_REF_SIGNALS);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_SIGNALS, make_class);
   int status = xio_catcher_open(&box->catcher, task->runtime->loop, signums, count);
   if (status == XIO_ENOMEM) xiol_raise_memory(L);
   if (status != XIO_OK) return xiol_refuse(L, status, "listen");
@@ -204,7 +205,7 @@ static int listener_tostring(lua_State *L) {
 const luaL_Reg xiol_signal_functions[] = {
     {"signal_listen", l_listen}, {"signal_listen_once", l_listen_once}, {NULL, NULL}};
 
-void xiol_open_signal(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"wait", listener_wait},
                                      {"close", listener_close},
                                      {"stats", listener_stats},

@@ -42,14 +42,15 @@ static const xiol_source_ops source_ops = {.check = check_run,
                                            .wait = wait_to_read,
                                            .recv_most = (size_t)64 * 1024};
 
+static void make_class(lua_State *L, xiol_state *state);
+
 xiol_stream *xiol_push_stream(lua_State *L, xiol_state *state) {
   xiol_stream *box = lua_newuserdatauv(L, sizeof *box, 0);
   xiol_source_init(&box->source, state, &xiol_kind_stream, &source_ops);
   box->core = NULL;
   box->written = 0;
   box->writer = NULL;
-  xiol_push_ref(L, state, XIOL_REF_STREAM);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_STREAM, make_class);
   return box;
 }
 
@@ -444,7 +445,7 @@ static int l_stdio(lua_State *L) {
 const luaL_Reg xiol_stream_functions[] = {
     {"pair", l_pair}, {"pipe", l_pipe}, {"stdio", l_stdio}, {NULL, NULL}};
 
-void xiol_open_stream(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"write", stream_write},         {"try_write", stream_try_write},
       {"flush", stream_flush},         {"shutdown", stream_shutdown},

@@ -28,7 +28,5 @@ bool xiol_close_stream(xiol_stream *box);
 int xiol_push_address(lua_State *L, const xio_address *address);
 
 extern const luaL_Reg xiol_stream_functions[], xiol_socket_functions[];
-void xiol_open_stream(lua_State *L, xiol_state *state);
-void xiol_open_listener(lua_State *L, xiol_state *state);
 
 #endif

@@ -97,12 +97,13 @@ static xio_pool *check_pool(lua_State *L, xiol_state *state, xiol_task *task,
   return box->pool;
 }
 
+static void make_classes(lua_State *L, xiol_state *state);
+
 /* Pushes a box that has no job yet. */
 static job_box *push_job(lua_State *L, xiol_state *state) {
   job_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (job_box){&kind_job, NULL};
-  xiol_push_ref(L, state, XIOL_REF_JOB);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_JOB, make_classes);
   return box;
 }
 
@@ -253,8 +254,7 @@ static int l_take(lua_State *L) {
   job_box *box = xiol_check(L, 1, &kind_job, "thread");
   call_box *to = lua_newuserdatauv(L, sizeof *to, 0);
   *to = (call_box){&kind_call, NULL};
-  xiol_push_ref(L, state, XIOL_REF_CALL);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_CALL, make_classes);
   xio_call *core = xio_call_take(&box->job->core);
   if (core == NULL) return 0;
   to->call = XIO_CONTAINER_OF(core, xiol_call, core);
@@ -408,8 +408,7 @@ static int l_pool(lua_State *L) {
   xiol_task *task = xiol_running(L, state, function);
   pool_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (pool_box){&kind_pool, NULL};
-  xiol_push_ref(L, state, XIOL_REF_POOL);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_POOL, make_classes);
   xio_threads *threads;
   int status = xio_loop_threads(task->runtime->loop, &xiol_worker, &threads);
   if (status == XIO_OK) {
@@ -448,7 +447,7 @@ const luaL_Reg xiol_thread_functions[] = {{"thread_begin", l_begin},
                                           {"cpus", l_cpus},
                                           {NULL, NULL}};
 
-void xiol_open_thread(lua_State *L, xiol_state *state) {
+static void make_classes(lua_State *L, xiol_state *state) {
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg job[] = {{"__gc", job_gc}, {"__close", job_close}, {NULL, NULL}};
   static const luaL_Reg call[] = {{"__gc", call_gc}, {"__close", call_gc}, {NULL, NULL}};

@@ -65,12 +65,16 @@ static void collect_end(xiol_shared_box *box) {
   if (self->object.close != NULL) xio_list_remove(&self->object.link);
 }
 
+static void make_sender(lua_State *L, xiol_state *state);
+static void make_receiver(lua_State *L, xiol_state *state);
+
 static const xiol_shared_class class_sender = {.kind = {"xio.ThreadSender"},
                                                .shareable = {.kind = &class_sender.kind,
                                                              .share = xiol_shared_share,
                                                              .push = push_sender,
                                                              .unref = unref_end},
                                                .metatable = XIOL_REF_THREAD_SENDER,
+                                               .make = make_sender,
                                                .size = sizeof(end_box),
                                                .user_values = END_USER_VALUES,
                                                .expose = expose_end,
@@ -84,6 +88,7 @@ const xiol_shared_class xiol_class_thread_receiver = {
                   .push = push_receiver,
                   .unref = unref_end},
     .metatable = XIOL_REF_THREAD_RECEIVER,
+    .make = make_receiver,
     .size = sizeof(end_box),
     .user_values = END_USER_VALUES,
     .collect = collect_end,
@@ -508,25 +513,31 @@ static int l_thread_channel(lua_State *L) {
   return 2;
 }
 
-void xiol_open_thread_channel(lua_State *L, xiol_state *state) {
-  static const luaL_Reg sender[] = {{"send", sender_send}, {"try_send", sender_try_send},
-                                    {"close", end_close},  {"fail", end_fail},
-                                    {"clone", end_clone},  {"stats", end_stats},
-                                    {NULL, NULL}};
-  static const luaL_Reg receiver[] = {
+static void make_sender(lua_State *L, xiol_state *state) {
+  static const luaL_Reg methods[] = {{"send", sender_send}, {"try_send", sender_try_send},
+                                     {"close", end_close},  {"fail", end_fail},
+                                     {"clone", end_clone},  {"stats", end_stats},
+                                     {NULL, NULL}};
+  static const luaL_Reg meta[] = {
+      {"__close", end_close}, {"__tostring", end_tostring}, {NULL, NULL}};
+  xiol_shared_make(L, state, &class_sender, methods, NULL, meta);
+}
+
+static void make_receiver(lua_State *L, xiol_state *state) {
+  static const luaL_Reg methods[] = {
       {"recv", receiver_recv},   {"try_recv", receiver_try_recv},
       {"drain", receiver_drain}, {"close", end_close},
       {"fail", end_fail},        {"clone", end_clone},
       {"stats", end_stats},      {NULL, NULL}};
-  static const luaL_Reg sender_meta[] = {
-      {"__close", end_close}, {"__tostring", end_tostring}, {NULL, NULL}};
-  static const luaL_Reg receiver_meta[] = {{"__close", end_close},
-                                           {"__tostring", end_tostring},
-                                           {"__call", receiver_recv},
-                                           {NULL, NULL}};
+  static const luaL_Reg meta[] = {{"__close", end_close},
+                                  {"__tostring", end_tostring},
+                                  {"__call", receiver_recv},
+                                  {NULL, NULL}};
+  xiol_shared_make(L, state, &xiol_class_thread_receiver, methods, NULL, meta);
+}
+
+void xiol_open_thread_channel(lua_State *L, xiol_state *state) {
   static const luaL_Reg functions[] = {{"thread_channel", l_thread_channel},
                                        {NULL, NULL}};
-  xiol_shared_open(L, state, &class_sender, sender, NULL, sender_meta);
-  xiol_shared_open(L, state, &xiol_class_thread_receiver, receiver, NULL, receiver_meta);
   xiol_set_functions(L, state, functions);
 }

@@ -41,12 +41,15 @@ static const xio_wait_ops wait_ops = {.verb = "wait_idle", .abort = xio_shared_a
 static const xiol_shared_flag flag = {
     .shared = shared_of, .is_over = xio_tracker_is_idle, .ops = &wait_ops};
 
+static void make_class(lua_State *L, xiol_state *state);
+
 static const xiol_shared_class class_tracker = {.kind = {"xio.WorkTracker"},
                                                 .shareable = {.kind = &class_tracker.kind,
                                                               .share = xiol_shared_share,
                                                               .push = push_tracker,
                                                               .unref = unref},
                                                 .metatable = XIOL_REF_WORK_TRACKER,
+                                                .make = make_class,
                                                 .size = sizeof(xiol_shared_box),
                                                 .flag = &flag,
                                                 .expose = expose,
@@ -140,7 +143,7 @@ static int tracker_tostring(lua_State *L) {
   return 1;
 }
 
-void xiol_open_tracker(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {{"add", tracker_add},
                                      {"done", tracker_done},
                                      {"track", tracker_track},
@@ -149,10 +152,13 @@ void xiol_open_tracker(lua_State *L, xiol_state *state) {
   static const luaL_Reg meta[] = {{"__tostring", tracker_tostring}, {NULL, NULL}};
   static const luaL_Reg tracked_meta[] = {
       {"__close", tracked_close}, {"__gc", tracked_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"work_tracker", l_work_tracker}, {NULL, NULL}};
-  xiol_shared_open(L, state, &class_tracker, methods, tracker_index, meta);
   lua_newtable(L);
   xiol_set_functions(L, state, tracked_meta);
   xiol_keep(L, state, XIOL_REF_TRACKED);
+  xiol_shared_make(L, state, &class_tracker, methods, tracker_index, meta);
+}
+
+void xiol_open_tracker(lua_State *L, xiol_state *state) {
+  static const luaL_Reg functions[] = {{"work_tracker", l_work_tracker}, {NULL, NULL}};
   xiol_set_functions(L, state, functions);
 }

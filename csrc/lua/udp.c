@@ -378,6 +378,8 @@ static int set_option(lua_State *L, xio_udp *udp, const char *name) {
   return status;
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 /* udp(family, options): an open socket, not bound; or nil, err, code. `family`: "inet",
  * "inet6", or nil for both; `options`: checked by the Lua floor. Never waits. */
 static int l_udp(lua_State *L) {
@@ -388,8 +390,7 @@ static int l_udp(lua_State *L) {
   xiol_task *task = xiol_running(L, state, "xio.net.udp");
   xiol_udp *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (xiol_udp){.kind = &xiol_kind_udp, .state = state};
-  xiol_push_ref(L, state, XIOL_REF_UDP);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_UDP, make_class);
   int wanted = family == NULL                 ? AF_UNSPEC
                : strcmp(family, "inet6") == 0 ? AF_INET6
                                               : AF_INET;
@@ -487,7 +488,7 @@ static int udp_tostring(lua_State *L) {
 
 const luaL_Reg xiol_udp_functions[] = {{"udp", l_udp}, {NULL, NULL}};
 
-void xiol_open_udp(lua_State *L, xiol_state *state) {
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"recv", udp_recv},   {"receive", udp_recv},    {"send", udp_send},
       {"bind", udp_bind},   {"connect", udp_connect}, {"join", udp_join},

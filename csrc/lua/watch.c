@@ -150,6 +150,8 @@ static int watch_tostring(lua_State *L) {
   return 1;
 }
 
+static void make_class(lua_State *L, xiol_state *state);
+
 /* watch(path): the watch, nil, nil, and the watch as what the loop closes; see
  * lua/xio/fs.lua. */
 static int l_watch(lua_State *L) {
@@ -162,8 +164,7 @@ static int l_watch(lua_State *L) {
   *box = (xiol_watch){.kind = &xiol_kind_watch, .state = state};
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
-  xiol_push_ref(L, state, XIOL_REF_WATCH);
-  lua_setmetatable(L, -2);
+  xiol_set_class(L, state, XIOL_REF_WATCH, make_class);
   int status = XIO_EINVAL;
   if (xiol_is_path(L, 1)) {
     status = xio_watch_open(&box->watch, task->runtime->loop, path);
@@ -182,17 +183,20 @@ static int l_watch(lua_State *L) {
   return 4;
 }
 
-void xiol_open_watch(lua_State *L, xiol_state *state) {
-  static const luaL_Reg functions[] = {{"watch", l_watch}, {NULL, NULL}};
+static void make_class(lua_State *L, xiol_state *state) {
   static const luaL_Reg methods[] = {
       {"recv", watch_recv}, {"close", watch_close}, {"stats", watch_stats}, {NULL, NULL}};
-  static const luaL_Reg metamethods[] = {{"__gc", watch_gc},
-                                         {"__close", watch_end},
-                                         {"__call", watch_call},
-                                         {"__tostring", watch_tostring},
-                                         {NULL, NULL}};
-  xiol_set_functions(L, state, functions);
-  xiol_make_plain_class(L, state, &xiol_kind_watch, metamethods, methods, NULL);
+  static const luaL_Reg meta[] = {{"__gc", watch_gc},
+                                  {"__close", watch_end},
+                                  {"__call", watch_call},
+                                  {"__tostring", watch_tostring},
+                                  {NULL, NULL}};
+  xiol_make_plain_class(L, state, &xiol_kind_watch, meta, methods, NULL);
   xiol_add_closed(L);
   xiol_keep(L, state, XIOL_REF_WATCH);
+}
+
+void xiol_open_watch(lua_State *L, xiol_state *state) {
+  static const luaL_Reg functions[] = {{"watch", l_watch}, {NULL, NULL}};
+  xiol_set_functions(L, state, functions);
 }

@@ -88,7 +88,6 @@ void xiol_open_worker(lua_State *L, xiol_state *state);
 /* -- thread.c: jobs and calls as Lua sees them --------------------------------------- */
 
 extern const luaL_Reg xiol_thread_functions[];
-void xiol_open_thread(lua_State *L, xiol_state *state);
 
 /* -- error.c ------------------------------------------------------------------------- */
 

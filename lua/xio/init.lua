@@ -37,8 +37,10 @@ local function include(name)
 end
 
 include "xio.error"
-include "xio.scope_group"
-include "xio.registry"
+
+-- Methods of objects that may come from another thread, where their module was loaded.
+core.hook("request", function(...) return require "xio.registry".request(...) end)
+core.hook("scope_group_run", function(...) return require "xio.scope_group".run(...) end)
 
 -- Modules that are fields of xio, loaded when first used.
 local lazy = {
@@ -72,6 +74,8 @@ local functions = {
   broadcast = "xio.channel",
   tree = "xio.tree",
   mailbox = "xio.mailbox",
+  registry = "xio.registry",
+  scope_group = "xio.scope_group",
   actor = "xio.actor",
   portal = "xio.portal",
   service = "xio.service",

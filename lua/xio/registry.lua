@@ -16,7 +16,8 @@ local function send_and_wait(reply, key, send)
   return reply:await()
 end
 
-core.hook("request", function(registry, key, send, timeout)
+-- registry:request: see the types. Replaces the hook that loads this module.
+function module.request(registry, key, send, timeout)
   argument.check_callable(send, 2, "registry:request")
   if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout) then
     argument.fail(3, "registry:request", "number", timeout)
@@ -30,7 +31,8 @@ core.hook("request", function(registry, key, send, timeout)
   if results[1] then return table.unpack(results, 2, results.n) end
   if not reply:cancel() then return core.shield(reply.await, reply) end -- it has just come
   return nil, failure.make("ETIMEDOUT", "request: timed out", "request"), "ETIMEDOUT"
-end)
+end
+core.hook("request", module.request)
 
 --- Makes a registry: pending requests by key. It may be used by any thread, made and used outside
 --- of a run, and sent to other threads. Closed by `<close>`, and when no thread has a handle of

@@ -8,7 +8,8 @@ local argument = require "xio.argument"
 
 local module = {}
 
-core.hook("scope_group_run", function(group, f, ...)
+-- scope_group:run: see the types. Replaces the hook that loads this module.
+function module.run(group, f, ...)
   argument.check_callable(f, 1, "scope_group:run")
   if not core.in_task() then
     argument.misuse("scope_group:run: not inside xio.run: only a task can do that")
@@ -16,7 +17,8 @@ core.hook("scope_group_run", function(group, f, ...)
   local scope = core.new_scope()
   local _member <close> = core.scope_group_enter(group, scope)
   return scope:run(f, ...)
-end)
+end
+core.hook("scope_group_run", module.run)
 
 --- Makes a group of scopes. It may be used by tasks of several runs, and of several threads.
 --- Never waits or fails.
