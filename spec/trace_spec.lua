@@ -159,8 +159,49 @@ describe("--trace", function()
     local marks = select_events(events, { ph = "i", cat = "error" })
     assert.equal(1, #marks)
     assert.equal("error", marks[1].name)
+    assert.equal("script.lua:3: broken", marks[1].args.message)
     local ends = select_events(events, { ph = "E", tid = marks[1].tid, ts = marks[1].ts })
     assert.equal("failed", ends[#ends].args.outcome)
+  end)
+
+  it("tells the first line of an error, and what an object is", function()
+    local events = trace([[
+      local xio = require "xio"
+      local long = ("ö"):rep(150)
+      for _, value in ipairs {
+        "one\ntwo", 'a "quoted" \\ word', "bad \xff byte", long, 42, false, {},
+        setmetatable({}, { __name = "Mine", __tostring = error }),
+        (select(2, xio.fs.readfile("/none/such"))),
+        xio.ErrorGroup { "first", "second" },
+      } do
+        xio.isolate(function() error(value, 0) end)
+        xio.isolate(function(g) xio.group(function(h) h:spawn(error, value, 0) end) end)
+      end]]).events
+    local messages = {}
+    for _, mark in ipairs(select_events(events, { ph = "i", cat = "error" })) do
+      messages[#messages + 1] = mark.args.message
+    end
+    assert.same({ "one", 'a "quoted" \\ word', "bad \u{fffd} byte", ("ö"):rep(98) .. "...", "42",
+      "boolean", "table", "Mine", "open /none/such: no such file or directory (ENOENT)",
+      "2 errors:" }, messages)
+  end)
+
+  it("tells the reason of a cancellation", function()
+    local events = trace([[
+      local xio = require "xio"
+      xio.scope(function(scope) scope:cancel("enough") xio.checkpoint() end)
+      local task = xio.spawn(xio.sleep_forever)
+      xio.sleep(0)
+      task:cancel({})
+      xio.group(function(g) g:cancel() end)]]).events
+    local function marks(fields)
+      fields.ph, fields.cat = "i", "cancel"
+      return select_events(events, fields)
+    end
+    assert.equal(1, #marks { name = "cancel", of = "scope", reason = "enough" })
+    assert.equal(1, #marks { name = "cancel", of = "task", reason = "table" })
+    assert.equal(1, #marks { name = "cancelled", of = "task", reason = "table", tid = 2 })
+    assert.is_nil(marks({ name = "cancel", of = "group" })[1].args.reason)
   end)
 
   it("tells waits for the outside from others", function()

@@ -13,7 +13,7 @@
 #include "lua/attention.h"
 #include "lua/binding.h"
 
-enum { NAME_BYTES_MAX = 120, BUFFER_BYTES = 256 * 1024 };
+enum { NAME_BYTES_MAX = 120, MESSAGE_BYTES_MAX = 200, BUFFER_BYTES = 256 * 1024 };
 
 /* The track of what no task did: signals, deadlines, the host. */
 enum { LOOP_TRACK = 0 };
@@ -29,6 +29,7 @@ typedef struct json_trace {
     const xio_runqueue *queue;
     uint64_t id;
     xio_outcome outcome;
+    char message[MESSAGE_BYTES_MAX]; /* of the error with which it failed */
   } over;
   char buffer[BUFFER_BYTES];
 } json_trace;
@@ -42,17 +43,33 @@ static double now_us(void) {
   return (double)((int64_t)uv_hrtime() - trace.began_ns) / 1e3;
 }
 
-/* Writes a string literal. What is no ASCII stays as it is. */
+/* How many bytes the UTF-8 character at `text` takes; 0: it is none. What is too long for
+ * what it encodes, and surrogates, pass: the viewers take them. */
+static int utf8_bytes(const char *text) {
+  const unsigned char *c = (const unsigned char *)text;
+  int count = c[0] < 0x80 ? 1 : c[0] < 0xc2 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+  if (c[0] >= 0xf5) return 0;
+  for (int i = 1; i < count; i++) {
+    if ((c[i] & 0xc0) != 0x80) return 0;
+  }
+  return count;
+}
+
+/* Writes a string literal, with U+FFFD for each byte that is no UTF-8. */
 static void put_string(const char *text) {
   (void)fputc('"', trace.file);
-  for (; *text != '\0'; text++) {
+  while (*text != '\0') {
     unsigned char c = (unsigned char)*text;
+    int count = utf8_bytes(text);
     if (c == '"' || c == '\\') (void)fputc('\\', trace.file);
     if (c < ' ') {
       (void)fprintf(trace.file, "\\u%04x", c);
+    } else if (count == 0) {
+      (void)fputs("\\ufffd", trace.file);
     } else {
-      (void)fputc(c, trace.file);
+      (void)fwrite(text, 1, (size_t)count, trace.file);
     }
+    text += count != 0 ? count : 1;
   }
   (void)fputc('"', trace.file);
 }
@@ -140,6 +157,79 @@ static void name_task(xio_task *core) {
   put_name("thread_name", core->wait.queue, LOOP_TRACK, "(loop)");
 }
 
+/* -- errors and reasons -------------------------------------------------------------- */
+
+typedef struct telling {
+  const xiol_state *state;
+  const xiol_task *failed; /* whose error is asked for; NULL: the reason of `scope` */
+  const xio_scope *scope;
+  char text[MESSAGE_BYTES_MAX]; /* empty: there is nothing to tell */
+} telling;
+
+/* Whether the value at the top is an error of xio's, whose __tostring is ours. */
+static bool is_our_error(lua_State *L, const xiol_state *state) {
+  static const xiol_ref classes[] = {XIOL_REF_ERROR, XIOL_REF_ERROR_GROUP,
+                                     XIOL_REF_TIMEOUT_ERROR, XIOL_REF_INTERRUPTED};
+  if (!lua_getmetatable(L, -1)) return false;
+  bool found = false;
+  for (size_t i = 0; i < sizeof classes / sizeof *classes && !found; i++) {
+    xiol_push_ref(L, state, classes[i]);
+    found = lua_rawequal(L, -1, -2) != 0;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return found;
+}
+
+/* Fills `text` with the first line of `message`, cut between two characters. */
+static void fill_message(char *text, const char *message) {
+  size_t length = strcspn(message, "\r\n");
+  if (length < MESSAGE_BYTES_MAX) {
+    memcpy(text, message, length);
+    text[length] = '\0';
+    return;
+  }
+  length = MESSAGE_BYTES_MAX - sizeof "...";
+  while (length > 0 && ((unsigned char)message[length] & 0xc0) == 0x80) length--;
+  memcpy(text, message, length);
+  memcpy(text + length, "...", sizeof "...");
+}
+
+/* Called protected, with a telling as light userdata. No code of the program is called:
+ * of its own objects the type is told. */
+static int find_text(lua_State *L) {
+  telling *what = lua_touserdata(L, 1);
+  luaL_checkstack(L, 8, NULL);
+  if (what->failed != NULL) {
+    xiol_push_task_error(L, what->failed);
+  } else {
+    xiol_push_anchored(L, what->state, what->scope->record);
+    lua_getfield(L, -1, "reason");
+    if (lua_isnil(L, -1)) return 0;
+  }
+  int type = lua_type(L, -1);
+  bool plain = type != LUA_TTABLE && type != LUA_TUSERDATA;
+  if (type == LUA_TSTRING || type == LUA_TNUMBER) {
+    fill_message(what->text, lua_tostring(L, -1));
+  } else if (is_our_error(L, what->state)) {
+    fill_message(what->text, luaL_tolstring(L, -1, NULL));
+  } else if (!plain && luaL_getmetafield(L, -1, "__name") == LUA_TSTRING) {
+    fill_message(what->text, lua_tostring(L, -1));
+  } else {
+    fill_message(what->text, lua_typename(L, type));
+  }
+  return 0;
+}
+
+static void fill_text(telling *what) {
+  lua_State *L = what->state->main;
+  what->text[0] = '\0';
+  if (!lua_checkstack(L, 4)) return;
+  lua_pushcfunction(L, find_text);
+  lua_pushlightuserdata(L, what);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1); /* there is nothing to tell then */
+}
+
 /* -- what the core tells ------------------------------------------------------------- */
 
 static uint64_t track_of_running(const xio_runqueue *queue) {
@@ -206,6 +296,11 @@ static void on_ended(xio_tracer *tracer, const xio_task *task, xio_outcome outco
   trace.over.queue = task->wait.queue;
   trace.over.id = task->id;
   trace.over.outcome = outcome;
+  if (trace.file == NULL || outcome != XIO_OUTCOME_FAILED) return;
+  const xiol_task *ours = XIO_CONTAINER_OF(task, xiol_task, core);
+  telling what = {.state = ours->runtime->state, .failed = ours};
+  fill_text(&what);
+  memcpy(trace.over.message, what.text, sizeof what.text);
 }
 
 /* What kind of wait a verb tells of, for the viewers' filters. */
@@ -230,7 +325,11 @@ static void on_paused(xio_tracer *tracer, xio_task *task) {
     static const char *const names[] = {"", "done", "failed", "cancelled"};
     if (trace.over.outcome == XIO_OUTCOME_FAILED) {
       put_event('i', trace.over.queue, trace.over.id, us);
-      (void)fputs(",\"name\":\"error\",\"cat\":\"error\",\"s\":\"t\"}", trace.file);
+      (void)fputs(
+          ",\"name\":\"error\",\"cat\":\"error\",\"s\":\"t\",\"args\":{\"message\":",
+          trace.file);
+      put_string(trace.over.message);
+      (void)fputs("}}", trace.file);
     }
     put_event('E', trace.over.queue, trace.over.id, us);
     (void)fprintf(trace.file, ",\"args\":{\"outcome\":\"%s\"}}",
@@ -264,9 +363,9 @@ static void on_woken(xio_tracer *tracer, const xio_task *by, const xio_task *tas
   put_arrow('s', "wake", by->wait.queue, by->id, task->id, now_us());
 }
 
-/* A mark with the source of a cancellation, and whose scope it was. */
+/* A mark with the source and the reason of a cancellation, and whose scope it was. */
 static void put_mark(const char *name, const xio_scope *scope, uint64_t track,
-                     double us) {
+                     const char *reason, double us) {
   static const char *const kinds[] = {"scope", "task", "group"};
   xio_wait *wait = xio_scope_host(scope);
   const xio_task *host = wait != NULL ? xio_task_of(wait) : NULL;
@@ -280,6 +379,7 @@ static void put_mark(const char *name, const xio_scope *scope, uint64_t track,
       ",\"cat\":\"cancel\",\"s\":\"%c\",\"args\":{\"source\":\"%s\",\"of\":\"%s\"",
       host != NULL ? 't' : 'p', xiol_source_name(scope->source), kind);
   if (host != NULL) (void)fprintf(trace.file, ",\"task\":%" PRIu64, (uint64_t)host->id);
+  if (reason[0] != '\0') put_field("reason", reason);
   (void)fputs("}}", trace.file);
 }
 
@@ -290,11 +390,16 @@ static void on_cancelled(xio_tracer *tracer, const xio_scope *scope) {
   meet(queue);
   double us = now_us();
   uint64_t by = track_of_running(queue);
-  put_mark("cancel", scope, by, us);
   xio_wait *wait = xio_scope_host(scope);
-  if (wait == NULL) return;
-  uint64_t host = xio_task_of(wait)->id;
-  if (host != by) put_mark("cancelled", scope, host, us);
+  xio_task *host = wait != NULL ? xio_task_of(wait) : NULL;
+  telling what = {.scope = scope};
+  if (host != NULL && scope->record != 0) {
+    what.state = xiol_task_of(host)->runtime->state;
+    fill_text(&what);
+  }
+  put_mark("cancel", scope, by, what.text, us);
+  if (host != NULL && host->id != by)
+    put_mark("cancelled", scope, host->id, what.text, us);
 }
 
 static const xio_tracer_ops ops = {.spawned = on_spawned,

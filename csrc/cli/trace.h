@@ -3,10 +3,11 @@
  * The file is in the JSON array form of the Trace Event Format: a process for each loop,
  * a thread (a track) for each task. On a track a slice "run" for each time that the task
  * ran, and between two of them a slice with the verb of what it waited for, or "ready";
- * arrows from who spawned or woke it; marks for cancellations. Times are microseconds
- * from the beginning. The text is whole after each end of the process but a crash, and
- * what is cut off then is still understood by the viewers. One per process; the thread
- * that runs Lua. */
+ * arrows from who spawned or woke it; marks for cancellations, with their reasons, and
+ * for errors, with the first line of their messages. Times are microseconds from the
+ * beginning. The text is whole after each end of the process but a crash, and what is cut
+ * off then is still understood by the viewers. One per process; the thread that runs
+ * Lua. */
 #ifndef XIO_CLI_TRACE_H
 #define XIO_CLI_TRACE_H
 
