@@ -18,4 +18,22 @@ function util.contains(value, part)
   return tostring(value):find(part, 1, true) ~= nil
 end
 
+--- All that can be found out from `err`: it, its leaves, and what each of them suppressed.
+function util.everything(err)
+  local found = {}
+  local function add(value)
+    for leaf in xio.each_error(value) do
+      found[leaf] = true
+      for _, suppressed in ipairs(xio.suppressed(leaf) or {}) do
+        found[suppressed] = true
+      end
+    end
+    for _, suppressed in ipairs(xio.suppressed(value) or {}) do
+      found[suppressed] = true
+    end
+  end
+  add(err)
+  return found
+end
+
 return util
