@@ -9,7 +9,7 @@ local reference = {}
 
 -- What stands on which page. `in_module` is the public name of a file that returns a table which
 -- has no class of its own; META files name theirs.
-local META = "lua/xio/meta/"
+local META = "meta/"
 reference.PAGES = {
   { name = "xio", title = "The module", META .. "xio.lua" },
   { name = "run", title = "Runs", META .. "run.lua" },

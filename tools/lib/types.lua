@@ -1,4 +1,4 @@
--- types: definition files for lua-language-server, from the comments in lua/xio and lua/xio/meta.
+-- types: definition files for lua-language-server, from the comments in lua/xio and meta.
 --
 -- One file for `require "xio"` with the classes that are not of a module, and one for each module
 -- of it. The comments are those of the sources; where an optional argument comes before others an
