@@ -208,12 +208,12 @@ static int find_text(lua_State *L) {
     if (lua_isnil(L, -1)) return 0;
   }
   int type = lua_type(L, -1);
-  bool plain = type != LUA_TTABLE && type != LUA_TUSERDATA;
-  if (type == LUA_TSTRING || type == LUA_TNUMBER) {
-    fill_message(what->text, lua_tostring(L, -1));
-  } else if (is_our_error(L, what->state)) {
-    fill_message(what->text, luaL_tolstring(L, -1, NULL));
-  } else if (!plain && luaL_getmetafield(L, -1, "__name") == LUA_TSTRING) {
+  bool has_text = type == LUA_TSTRING || type == LUA_TNUMBER;
+  bool has_name = type == LUA_TTABLE || type == LUA_TUSERDATA;
+  if (has_text || is_our_error(L, what->state)) {
+    const char *text = has_text ? lua_tostring(L, -1) : luaL_tolstring(L, -1, NULL);
+    fill_message(what->text, text);
+  } else if (has_name && luaL_getmetafield(L, -1, "__name") == LUA_TSTRING) {
     fill_message(what->text, lua_tostring(L, -1));
   } else {
     fill_message(what->text, lua_typename(L, type));
