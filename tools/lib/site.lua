@@ -47,13 +47,15 @@ local function print_nav()
   local function entry(indent, path, title)
     print(('%s- "%s": %s'):format(indent, (title or title_of(path)):gsub('["`]', ""), path))
   end
-  -- The pages that the table of a README names, in its order.
+  -- The pages that a README names: first those in its tables, in their order.
   local function section(title, folder)
     print(('  - "%s":'):format(title))
     entry("    ", folder .. "/README.md", "Overview")
     local seen = { ["README.md"] = true }
     local index = files.read(DIRECTORY .. "/" .. folder .. "/README.md")
-    for name in index:gmatch("%]%(([%w_-]+%.md)") do
+    local rows = {}
+    for row in index:gmatch("%f[^\n]|[^\n]*") do rows[#rows + 1] = row end
+    for name in (table.concat(rows) .. index):gmatch("%]%(([%w_-]+%.md)") do
       if not seen[name] then entry("    ", folder .. "/" .. name) end
       seen[name] = true
     end
