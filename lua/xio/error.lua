@@ -12,9 +12,8 @@ local timeout_type, interrupted_type = types.TimeoutError, types.Interrupted
 
 local module = {}
 
---- A failure that the outside world may cause. Fields: `code` ("ECONNREFUSED"), `message`,
---- `op`, and what it was about (`path`, `host`, `port`). Prints as one line and concatenates
---- like a string.
+--- A failure that the outside world may cause. Prints as one line and concatenates like a
+--- string.
 ---
 --- ```lua
 --- local stream, err, code = xio.net.connect_unix("/nowhere/socket")
@@ -22,9 +21,15 @@ local module = {}
 --- ```
 ---@class xio.Error
 ---@operator concat(string): string
----@field code string
----@field message string
----@field op string?
+---@field code string its name: "ECONNREFUSED"
+---@field message string the line that it prints as
+---@field op string? what was tried: "connect"
+---@field path string? what it was about: the file or the unix socket
+---@field host string? the name or the address
+---@field port? integer|string the number of the port, or the name of the service
+---@field fd integer? the number of the descriptor
+---@field attempts xio.Error[]? of xio.net.connect: what each of several addresses met
+---@field result table? of xio.process.run: what it would have returned otherwise
 
 error_type.__index = error_type
 

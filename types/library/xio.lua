@@ -133,9 +133,8 @@ local Scope = {}
 ---@field latched boolean whether later runs are born cancelled
 local ScopeGroup = {}
 
---- A failure that the outside world may cause. Fields: `code` ("ECONNREFUSED"), `message`,
---- `op`, and what it was about (`path`, `host`, `port`). Prints as one line and concatenates
---- like a string.
+--- A failure that the outside world may cause. Prints as one line and concatenates like a
+--- string.
 ---
 --- ```lua
 --- local stream, err, code = xio.net.connect_unix("/nowhere/socket")
@@ -143,9 +142,15 @@ local ScopeGroup = {}
 --- ```
 ---@class xio.Error
 ---@operator concat(string): string
----@field code string
----@field message string
----@field op string?
+---@field code string its name: "ECONNREFUSED"
+---@field message string the line that it prints as
+---@field op string? what was tried: "connect"
+---@field path string? what it was about: the file or the unix socket
+---@field host string? the name or the address
+---@field port? integer|string the number of the port, or the name of the service
+---@field fd integer? the number of the descriptor
+---@field attempts xio.Error[]? of xio.net.connect: what each of several addresses met
+---@field result table? of xio.process.run: what it would have returned otherwise
 local Error = {}
 
 --- Raised by fail_after, fail_at and timeout when their own deadline passed.
