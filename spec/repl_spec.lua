@@ -65,7 +65,7 @@ w \ntrue\r\n>\x20
 s xio.spawn(function() xio.sleep(0.05) print("from " .. "behind") end) return nil\n
 w >\x20
 w from behind\r\n
-s task:cancel() xio.sleep(0) return task:status()\n
+s task:cancel() task:wait() return task:status()\n
 w \ncancelled\r\n
 ]] .. END)
   end)
@@ -143,6 +143,23 @@ w interrupted\r\n>\x20
 s 40 + 2\n
 w \n42\r\n
 ]] .. END)
+  end)
+
+  -- The listener is told of the first when the second has stopped code, too.
+  it("lets two Ctrl-C that stopped code be over", function()
+    for _, edit in ipairs { "0", "1" } do
+      local out = session([[
+w >\x20
+s k = function() io.popen("kill -INT $PPID") while true do end end\n
+w >\x20
+s k()\nk()\n
+w interrupted\r\n
+w interrupted\r\n>\x20
+s 40 + 2\n
+w \n42\r\n
+]] .. END, { env = "XIO_EDIT=" .. edit })
+      assert.is_nil(out:find(">%s+>"), out)
+    end
   end)
 
   it("stops a task in the background that does not wait at the second Ctrl-C", function()

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lua/attention.h"
 
@@ -12,7 +13,8 @@
 static struct {
   xiol_state *volatile state; /* NULL: closed */
   void (*volatile next)(int); /* who had the signal before */
-  volatile sig_atomic_t asked, handled;
+  volatile sig_atomic_t came; /* changes with each signal, in signal context */
+  sig_atomic_t met;           /* `came` when the session's function was called last */
   bool spared; /* one came while a task ran that it does not mean; the loop was not back
                   since */
 } interrupt;
@@ -23,7 +25,7 @@ static void on_signal(int signum) {
   int error = errno;
   xiol_state *state = interrupt.state;
   if (state != NULL) {
-    interrupt.asked = 1;
+    interrupt.came = interrupt.came < SIG_ATOMIC_MAX ? interrupt.came + 1 : 0;
     xiol_attention_ask(state);
   }
   void (*next)(int) = interrupt.next;
@@ -36,23 +38,28 @@ static const xio_task *running_task(const xiol_state *state) {
   return runtime != NULL && runtime->loop != NULL ? runtime->loop->queue.running : NULL;
 }
 
+/* Whether a signal came since the last that was met; none is left then. */
+static bool meet(void) {
+  sig_atomic_t came = interrupt.came;
+  bool is_new = came != interrupt.met;
+  interrupt.met = came;
+  return is_new;
+}
+
 void xio_interrupt_look(lua_State *L, xiol_state *state) {
-  if (interrupt.asked == 0) return;
-  interrupt.asked = 0;
   const xio_task *running = running_task(state);
-  if (running == NULL) {
+  if (running == NULL) { /* between two tasks: the listener is told */
     interrupt.spared = false;
     return;
   }
+  if (!meet()) return;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &function_key);
   lua_call(L, 0, 0);
-  interrupt.handled = 1;
   if (running->wait.scope->effective || interrupt.spared) {
     xiol_attention_raise(state);
     return;
   }
   interrupt.spared = true; /* another task: it may just run for a moment */
-  interrupt.asked = 1;
   xiol_attention_ask_loop(state);
 }
 
@@ -71,14 +78,8 @@ static int l_open(lua_State *L) {
   return 0;
 }
 
-static int l_handled(lua_State *L) {
-  lua_pushboolean(L, interrupt.handled != 0);
-  interrupt.handled = 0;
-  return 1;
-}
-
-static int l_is_on_its_way(lua_State *L) {
-  lua_pushboolean(L, interrupt.handled != 0);
+static int l_meet(lua_State *L) {
+  lua_pushboolean(L, meet() || interrupt.state == NULL);
   return 1;
 }
 
@@ -86,6 +87,7 @@ static int l_close(lua_State *L) {
   (void)L;
   struct sigaction action;
   interrupt.state = NULL;
+  interrupt.met = interrupt.came; /* in the next session that is over */
   (void)sigaction(SIGINT, NULL, &action);
   if ((action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == on_signal) {
     action.sa_handler = interrupt.next;
@@ -95,10 +97,7 @@ static int l_close(lua_State *L) {
 }
 
 void xio_interrupt_push(lua_State *L) {
-  static const luaL_Reg functions[] = {{"open", l_open},
-                                       {"handled", l_handled},
-                                       {"is_on_its_way", l_is_on_its_way},
-                                       {"close", l_close},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"open", l_open}, {"meet", l_meet}, {"close", l_close}, {NULL, NULL}};
   luaL_newlib(L, functions);
 }

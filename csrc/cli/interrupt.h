@@ -5,7 +5,9 @@
  * function is called there, and an error raised: the cancellation where the task is
  * cancelled then. A task in the background is stopped by the second signal that comes
  * before it waits. The handler stands before the one that the session's listener has
- * installed, and passes each signal on to it. The thread that runs Lua. */
+ * installed, and passes each signal on to it, so that the listener is told of each signal
+ * later, of several perhaps once: what was met here by then is not met again. The thread
+ * that runs Lua. */
 #ifndef XIO_CLI_INTERRUPT_H
 #define XIO_CLI_INTERRUPT_H
 
@@ -13,9 +15,8 @@
 
 /* Pushes a table of functions for xio.repl:
  *   open(f)    from now on `f`, which may not wait, is called so; may be called again
- *   handled()  whether the latest signal was met so, and forgets it
- *   is_on_its_way()  whether one was met so that handled() was not asked: the listener
- *              has yet to be told of it
+ *   meet()     for the listener, which was told of a signal: whether one came since `f`
+ *              was called last, so that it is to be met now; it counts as met then
  *   close() */
 void xio_interrupt_push(lua_State *L);
 

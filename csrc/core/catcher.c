@@ -175,6 +175,15 @@ uint32_t xio_catcher_queued(const xio_catcher *catcher) {
   return xio_list_count(&catcher->queue);
 }
 
+uint32_t xio_catcher_untaken(const xio_catcher *catcher) {
+  uint32_t count = 0;
+  for (int i = 0; i < catcher->count; i++) {
+    const caught *signal = &catcher->all[i];
+    count += !xio_list_empty(&signal->queued) || xio_hook_missed(&signal->hook);
+  }
+  return count;
+}
+
 xio_loop *xio_catcher_loop(const xio_catcher *catcher) {
   return catcher->loop;
 }

@@ -42,6 +42,10 @@ void xio_catcher_promise(xio_catcher *catcher, xio_task *task);
 /* How many signals are in the queue. */
 uint32_t xio_catcher_queued(const xio_catcher *catcher);
 
+/* How many came and were not taken: those in the queue, and those of which libuv has yet
+ * to tell when the loop polls. */
+uint32_t xio_catcher_untaken(const xio_catcher *catcher);
+
 /* The loop whose signals it takes. */
 xio_loop *xio_catcher_loop(const xio_catcher *catcher);
 

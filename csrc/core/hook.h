@@ -51,7 +51,8 @@ int xio_hook_start(xio_hook *hook) XIO_WARN_UNUSED;
 /* Lets go of the signal. What came before is not told any more; see xio_hook_missed. */
 void xio_hook_stop(xio_hook *hook);
 
-/* Whether a signal was caught for a stopped hook that it was not told of. */
+/* Whether a signal was caught for the hook, also one that is stopped by now, of which it
+ * was not told yet. */
 bool xio_hook_missed(const xio_hook *hook);
 
 /* Stops it and closes its handle, whose `data` is the caller's; `on_closed` is called

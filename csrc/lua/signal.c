@@ -187,7 +187,7 @@ static int listener_gc(lua_State *L) {
 static int listener_stats(lua_State *L) {
   xiol_listener *box = check_listener(L, "listener:stats");
   bool waits = box->catcher != NULL && xio_catcher_busy(box->catcher);
-  uint32_t queued = box->catcher != NULL ? xio_catcher_queued(box->catcher) : 0;
+  uint32_t queued = box->catcher != NULL ? xio_catcher_untaken(box->catcher) : 0;
   lua_createtable(L, 0, 2);
   lua_pushinteger(L, waits ? 1 : 0);
   lua_setfield(L, -2, "waiting");

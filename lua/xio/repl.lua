@@ -185,30 +185,26 @@ local function obey_signals(listener)
   for name in listener do
     if name == "CONT" then
       if reading and host.editor then host.editor.resume() end
-    elseif not host.interrupt.handled() then -- in the middle of code that does not wait
+    elseif host.interrupt.meet() then -- else it stopped code that did not wait
       interrupt()
     end
   end
 end
 
-local SIGNAL_PATIENCE <const> = 1 -- seconds; the loop tells of a signal when it polls next
-
 -- The listener is told of a signal after the code that it stopped: one that it is not told
 -- of before it closes would end the run.
-local function await_signals()
-  xio.move_on_after(SIGNAL_PATIENCE, function()
-    while host.interrupt.is_on_its_way() do xio.sleep(0) end
-  end)
+local function await_signals(listener)
+  while listener:stats().buffered > 0 do xio.sleep(0) end
 end
 
 local function run_on_terminal()
   local listener <close> = xio.signal.listen("INT", "CONT")
   local _interrupt <close> = xio.defer(host.interrupt.close)
-  host.interrupt.handled() -- one that another session has left
+  host.interrupt.open(interrupt)
   xio.group(function(g)
     g:spawn({ daemon = true, name = "signals of the prompt" }, obey_signals, listener)
     run_session()
-    await_signals()
+    await_signals(listener)
   end)
 end
 

@@ -157,8 +157,11 @@ static void what_nobody_read_goes_to_who_had_it(void **state) {
   begin();
   seen = 0;
   raise(SIGUSR1);
+  assert_int_equal(xio_catcher_queued(catcher), 0);
+  assert_int_equal(xio_catcher_untaken(catcher), 1);
   xio_loop_poll(world.loop); /* it is in the queue */
   assert_int_equal(xio_catcher_queued(catcher), 1);
+  assert_int_equal(xio_catcher_untaken(catcher), 1);
   xio_catcher *other = NULL;
   assert_int_equal(xio_catcher_open(&other, world.loop, usr, 1), XIO_OK);
   xio_catcher_close(other);

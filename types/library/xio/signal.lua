@@ -63,7 +63,7 @@ function SignalListener:wait(timeout) end
 ---@return boolean first whether it was open
 function SignalListener:close() end
 
---- How many tasks wait, and how many signals. Never waits or fails.
+--- How many tasks wait, and how many signals came that were not read. Never waits or fails.
 ---@return {waiting: integer, buffered: integer}
 function SignalListener:stats() end
 
