@@ -429,7 +429,7 @@ static void what_cannot_be_watched_is_ended(void **state) {
   for (int session = 0; session <= 1; session++) {
     begin();
     wrap_refuse("syscall", 1, EMFILE);
-    assert_int_equal(start("sleep 50", session != 0), -EMFILE);
+    assert_int_equal(start("exec sleep 50", session != 0), -EMFILE);
     assert_true(wrap_disarm());
     assert_null(process);
     end();
