@@ -54,14 +54,17 @@ static int send_one(const xio_process *process, int signum) {
 }
 
 /* Whether a process of the group lives, from a line of /proc/N/stat, which has the state
- * and the group's number behind the name in parentheses. */
+ * and the numbers of parent, group and session behind the name in parentheses. The group
+ * is the session's first: both have its number. */
 static bool stat_tells_life(const char *line, pid_t group) {
   const char *after = strrchr(line, ')');
   if (after == NULL || strlen(after) < 4) return false;
   char state = after[2];
   char *rest = NULL;
   (void)strtol(after + 3, &rest, 10); /* the parent */
-  return strtol(rest, NULL, 10) == (long)group && state != 'Z' && state != 'X';
+  bool is_member = strtol(rest, &rest, 10) == (long)group;
+  return is_member && strtol(rest, NULL, 10) == (long)group && state != 'Z' &&
+         state != 'X';
 }
 
 /* Whether the process that a file /proc/N/stat is about lives and is of the group; also
@@ -97,11 +100,13 @@ static bool proc_tells_life(DIR *proc, pid_t group) {
   return lives;
 }
 
-/* Whether anybody of the group lives, of which the first process has gone. The number is
- * not given to another group as long as somebody is in this one. */
+/* Whether anybody of the group lives, of which the first process was reaped. Its number
+ * is given to nobody else as long as somebody is in the group: once a process has it
+ * again, the group is gone, and what the number means is another's. */
 static bool group_lives(xio_process *process) {
   if (process->gone) return false;
-  process->gone = !process->session || kill(-process->pid, 0) != 0;
+  process->gone =
+      !process->session || kill(process->pid, 0) == 0 || kill(-process->pid, 0) != 0;
   if (process->gone) return false;
   DIR *proc = opendir("/proc");
   if (proc == NULL) return true;

@@ -356,6 +356,6 @@ SYSTEM(int, openat, (int folder, const char *path, int flags, ...)) {
 ssize_t children_tell(const node *self, void *bytes, size_t max) {
   const child *one = find((pid_t)self->at);
   if (one == NULL) return fail(ESRCH);
-  return snprintf(bytes, max, "%d (a) b) %c 1 %d 0", (int)one->pid, one->dead ? 'Z' : 'S',
-                  (int)one->group);
+  return snprintf(bytes, max, "%d (a) b) %c 1 %d %d 0", (int)one->pid,
+                  one->dead ? 'Z' : 'S', (int)one->group, (int)one->group);
 }

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -399,6 +401,54 @@ static void signals_to_a_group_are_refused_once_it_is_gone(void **state) {
   end();
 }
 
+/* A child of ours that has the number `number` and leads a group of which somebody waits
+ * for a signal: itself, in a session of its own, or another one, after it has exited. -1:
+ * we may not choose numbers. */
+static pid_t start_as(pid_t number, bool exits) {
+  enum { EXIT_SIGNAL = 4, NUMBERS = 8, NUMBER_COUNT = 9, FIELDS = 11 };
+  uint64_t args[FIELDS] = {0}; /* a struct clone_args */
+  args[EXIT_SIGNAL] = SIGCHLD;
+  args[NUMBERS] = (uint64_t)(uintptr_t)&number;
+  args[NUMBER_COUNT] = 1;
+  pid_t pid = (pid_t)syscall(SYS_clone3, args, sizeof args);
+  if (pid != 0) return pid;
+  if (exits) {
+    (void)setpgid(0, 0);
+    if (fork() != 0) _exit(0);
+  } else {
+    (void)setsid();
+  }
+  alarm(20); /* should the test fail */
+  for (;;) pause();
+}
+
+static void a_group_with_the_number_of_one_that_is_gone_is_left_alone(void **state) {
+  (void)state;
+  prctl(PR_SET_CHILD_SUBREAPER, 1); /* what our children leave behind is ours */
+  for (int exits = 0; exits <= 1; exits++) {
+    start_sh("sleep 0.05 & exit 0");
+    ctask_spawn(&world, waits, 0);
+    run_world(&world);
+    pid_t number = xio_process_pid(process);
+    assert_true(waitpid(-number, NULL, 0) > 0);
+    pid_t other = start_as(number, exits != 0);
+    if (other < 0) { /* this needs rights */
+      end();
+      skip();
+    }
+    if (exits != 0) assert_int_equal(waitpid(other, NULL, 0), other);
+    while (exits == 0 && getpgid(other) != other) (void)usleep(100);
+    assert_false(xio_process_lives(process));
+    xio_process_release(process, true);
+    process = NULL;
+    assert_int_equal(waitpid(-number, NULL, WNOHANG), 0);
+    assert_int_equal(kill(-number, SIGKILL), 0);
+    assert_true(waitpid(-number, NULL, 0) > 0);
+    end();
+  }
+  prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 static void what_may_not_be_killed_is_not_awaited(void **state) {
   (void)state;
   start_sh("sleep 0.3");
@@ -483,6 +533,7 @@ int main(void) {
       cmocka_unit_test(exit_that_another_has_reaped_is_lost),
       cmocka_unit_test(calls_that_fail_while_it_is_ended),
       cmocka_unit_test(signals_to_a_group_are_refused_once_it_is_gone),
+      cmocka_unit_test(a_group_with_the_number_of_one_that_is_gone_is_left_alone),
       cmocka_unit_test(what_may_not_be_killed_is_not_awaited),
       cmocka_unit_test(without_memory_nothing_is_adopted),
       cmocka_unit_test(what_cannot_be_watched_is_ended),
