@@ -156,7 +156,7 @@ s k()\nk()\n
 w interrupted\r\n
 w interrupted\r\n>\x20
 s 40 + 2\n
-w \n42\r\n
+w \n42\r\n>\x20
 ]] .. END, { env = "XIO_EDIT=" .. edit })
       assert.is_nil(out:find(">%s+>"), out)
     end
