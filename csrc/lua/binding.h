@@ -18,8 +18,8 @@
 
 #include "state.h"
 
-/* The upvalues that every function here has: the state, and the table of anchors. A
- * class's __index has the table of methods as one more. */
+/* The upvalues that every function here has: the state's address, and the table of
+ * anchors. A class's __index has the table of methods as one more. */
 enum {
   XIOL_UPVALUE_STATE = 1,
   XIOL_UPVALUE_ANCHORS = 2,

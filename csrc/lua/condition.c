@@ -1,6 +1,6 @@
 /* condition: xio.condition([lock]), waiting for a change of what a lock protects. See
- * core/condition.h. User value 1 is the lock, whose methods the condition has too. Loop's
- * thread. */
+ * core/condition.h. User values are the lock, whose methods the condition has too, and its
+ * object. Loop's thread. */
 #include "../core/condition.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 
 static const xiol_kind xiol_kind_condition = {"xio.Condition"};
 
-enum { CONDITION_LOCK = 1 };
+enum { CONDITION_LOCK = 1, CONDITION_OBJECT, CONDITION_VALUES = CONDITION_OBJECT };
 
 typedef struct xiol_condition {
   const xiol_kind *kind;
@@ -28,12 +28,14 @@ static int l_condition(lua_State *L) {
     lua_call(L, 0, 1);
     lua_replace(L, 1);
   }
-  xiol_lock *lock = xiol_check(L, 1, &xiol_kind_lock, "xio.condition");
+  xiol_lock *lock = xiol_push_lock(L, 1, "xio.condition");
   xiol_condition *condition =
-      xiol_sync_new(L, sizeof *condition, 1, &xiol_kind_condition);
+      xiol_sync_new(L, sizeof *condition, CONDITION_VALUES, &xiol_kind_condition);
   xio_condition_init(&condition->core, &lock->core);
+  lua_insert(L, 2);
+  lua_setiuservalue(L, 2, CONDITION_OBJECT);
   lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, CONDITION_LOCK);
+  lua_setiuservalue(L, 2, CONDITION_LOCK);
   return 1;
 }
 
@@ -155,12 +157,12 @@ static int condition_try_acquire(lua_State *L) {
 
 static int condition_release(lua_State *L) {
   static const char function[] = "condition:release";
-  return xiol_lock_release(L, check_lock(L, function), function);
+  return xiol_lock_release(L, xiol_state_of(L), check_lock(L, function), function);
 }
 
 static int condition_close(lua_State *L) {
   static const char function[] = "condition.__close";
-  return xiol_lock_close(L, check_lock(L, function), function);
+  return xiol_lock_close(L, check_lock(L, function), !lua_isnoneornil(L, 2), function);
 }
 
 /* -- the rest ------------------------------------------------------------------------ */

@@ -1,21 +1,60 @@
 /* lock: xio.lock(), which one task at a time owns. See core/lock.h.
  *
- * A lock may be collected while a task that has lost it from sight owns it: the task then
- * forgets it. Functions that are not static take the core's lock, since a condition has
- * the same methods for the lock that it works with. Loop's thread. */
+ * The handle is a table {the object, acquire =, release =}: nothing finds a method as
+ * fast, and what is quick about a lock is used more often than locks are made. The object
+ * is a userdata. Whoever uses or awaits it has it on the stack, for the program can take
+ * it out of the table. It may be collected while a task that has lost it from sight owns
+ * it: the task then forgets it. Functions that are not static take the core's lock, since
+ * a condition has the same methods for the lock that it works with. Loop's thread. */
 #include "../core/lock.h"
 
 #include <string.h>
 
 #include "sync.h"
 
-const xiol_kind xiol_kind_lock = {"xio.Lock"};
+static const xiol_kind kind_lock = {"xio.Lock"};
+
+/* What the metatable has for the constructor, besides the methods of `quick`: that of
+ * objects. */
+static const char object_class[] = "object";
+
+static int lock_acquire(lua_State *L);
+static int lock_release(lua_State *L);
+
+/* The methods that each handle has itself. */
+static const luaL_Reg quick[] = {{"acquire", lock_acquire}, {"release", lock_release}};
+
+enum { QUICK_COUNT = sizeof quick / sizeof *quick };
 
 /* lock(): a free one. */
 static int l_lock(lua_State *L) {
-  xiol_lock *lock = xiol_sync_new(L, sizeof *lock, 0, &xiol_kind_lock);
+  const int class = lua_upvalueindex(XIOL_SYNC_METATABLE);
+  lua_settop(L, 0);
+  lua_createtable(L, 1, QUICK_COUNT);
+  for (int i = 0; i < QUICK_COUNT; i++) {
+    lua_getfield(L, class, quick[i].name);
+    lua_setfield(L, 1, quick[i].name);
+  }
+  xiol_lock *lock = lua_newuserdatauv(L, sizeof *lock, 0);
+  lock->kind = &kind_lock;
+  lock->state = xiol_state_of(L);
   xio_lock_init(&lock->core);
+  lua_getfield(L, class, object_class);
+  lua_setmetatable(L, 2);
+  lua_rawseti(L, 1, 1);
+  lua_pushvalue(L, class);
+  lua_setmetatable(L, 1);
   return 1;
+}
+
+xiol_lock *xiol_push_lock(lua_State *L, int index, const char *function) {
+  xiol_lock *lock = NULL;
+  if (XIO_LIKELY(lua_istable(L, index))) {
+    lua_rawgeti(L, index, 1);
+    lock = xiol_test(L, -1, &kind_lock);
+  }
+  if (XIO_UNLIKELY(lock == NULL)) xiol_type_error(L, function, index, kind_lock.name);
+  return lock;
 }
 
 /* -- errors -------------------------------------------------------------------------- */
@@ -75,20 +114,21 @@ int xiol_lock_try(lua_State *L, xio_lock *lock, const char *function) {
   return 1;
 }
 
-int xiol_lock_release(lua_State *L, xio_lock *lock, const char *function) {
-  xiol_task *task = xiol_running(L, xiol_state_of(L), function);
+int xiol_lock_release(lua_State *L, xiol_state *state, xio_lock *lock,
+                      const char *function) {
+  xiol_task *task = xiol_running(L, state, function);
   if (XIO_UNLIKELY(xio_lock_release(lock, &task->core) != XIO_OK)) {
     xiol_lock_check_owned(L, task, lock, function);
   }
   return 0;
 }
 
-int xiol_lock_close(lua_State *L, xio_lock *lock, const char *function) {
-  if (lua_isnoneornil(L, 2)) return xiol_lock_release(L, lock, function);
-  const xiol_state *state = xiol_state_of(L);
+int xiol_lock_close(lua_State *L, xio_lock *lock, bool in_flight, const char *function) {
+  xiol_state *state = xiol_state_of(L);
+  if (!in_flight) return xiol_lock_release(L, state, lock, function);
   if (state->runtime == NULL || state->runtime->loop->queue.running == NULL) return 0;
   if (lock->owner != state->runtime->loop->queue.running) return 0;
-  return xiol_lock_release(L, lock, function);
+  return xiol_lock_release(L, state, lock, function);
 }
 
 void xiol_lock_push_field(lua_State *L, const xio_lock *lock, const char *field) {
@@ -103,15 +143,15 @@ void xiol_lock_push_field(lua_State *L, const xio_lock *lock, const char *field)
 
 /* -- methods ------------------------------------------------------------------------- */
 
-static xiol_lock *check_lock(lua_State *L, const char *function) {
-  return xiol_check(L, 1, &xiol_kind_lock, function);
+/* The lock at 1, whose object is pushed. */
+static xiol_lock *push_lock(lua_State *L, const char *function) {
+  return xiol_push_lock(L, 1, function);
 }
 
 static int finish_acquire(lua_State *L, int status, lua_KContext context) {
   (void)status;
-  (void)context;
-  xiol_lock *lock = lua_touserdata(L, 1);
-  xiol_lock_finish(L, xiol_state_of(L), &lock->core, "lock:acquire");
+  xiol_lock *lock = (xiol_lock *)context;
+  xiol_lock_finish(L, lock->state, &lock->core, "lock:acquire");
   lua_settop(L, 1);
   return 1;
 }
@@ -121,55 +161,63 @@ static int finish_acquire(lua_State *L, int status, lua_KContext context) {
  * checkpoint; cancelled, it raises, and the task does not own it. */
 static int lock_acquire(lua_State *L) {
   static const char function[] = "lock:acquire";
-  xiol_lock *lock = check_lock(L, function);
-  xiol_task *task = xiol_enter(L, xiol_state_of(L), function);
+  xiol_lock *lock = push_lock(L, function);
+  xiol_task *task = xiol_enter_quick(L, lock->state, function);
   if (!xiol_lock_begin(L, task, &lock->core, function)) {
-    return xiol_yield(L, 0, finish_acquire);
+    return xiol_yield(L, (lua_KContext)lock, finish_acquire);
   }
   lua_settop(L, 1);
   return 1;
 }
 
+/* The object at 1, below the handle, is closed on every way out. */
+static int call_with(lua_State *L) {
+  lua_remove(L, 1);
+  return xiol_sync_with(L, 2);
+}
+
 static int finish_with(lua_State *L, int status, lua_KContext context) {
   (void)status;
-  (void)context;
-  xiol_lock *lock = lua_touserdata(L, 1);
-  xiol_lock_finish(L, xiol_state_of(L), &lock->core, "lock:with");
-  return xiol_sync_with(L, 2);
+  xiol_lock *lock = (xiol_lock *)context;
+  xiol_lock_finish(L, lock->state, &lock->core, "lock:with");
+  return call_with(L);
 }
 
 /* with(f, ...): acquires, and returns f(...); releases on every way out. As acquire. */
 static int lock_with(lua_State *L) {
   static const char function[] = "lock:with";
-  xiol_lock *lock = check_lock(L, function);
+  xiol_lock *lock = push_lock(L, function);
   xiol_check_callable(L, 2, function);
-  xiol_task *task = xiol_enter(L, xiol_state_of(L), function);
+  xiol_task *task = xiol_enter(L, lock->state, function);
+  lua_insert(L, 1);
   if (!xiol_lock_begin(L, task, &lock->core, function)) {
-    return xiol_yield(L, 0, finish_with);
+    return xiol_yield(L, (lua_KContext)lock, finish_with);
   }
-  return xiol_sync_with(L, 2);
+  return call_with(L);
 }
 
 /* try_acquire(): whether the running task owns it from now on; never waits. */
 static int lock_try_acquire(lua_State *L) {
   static const char function[] = "lock:try_acquire";
-  return xiol_lock_try(L, &check_lock(L, function)->core, function);
+  return xiol_lock_try(L, &push_lock(L, function)->core, function);
 }
 
 /* release(): the first waiter owns it at once. Raises where this task does not own it. */
 static int lock_release(lua_State *L) {
   static const char function[] = "lock:release";
-  return xiol_lock_release(L, &check_lock(L, function)->core, function);
+  xiol_lock *lock = push_lock(L, function);
+  return xiol_lock_release(L, lock->state, &lock->core, function);
 }
 
 static int lock_close(lua_State *L) {
   static const char function[] = "lock.__close";
-  return xiol_lock_close(L, &check_lock(L, function)->core, function);
+  bool in_flight = !lua_isnoneornil(L, 2);
+  return xiol_lock_close(L, &push_lock(L, function)->core, in_flight, function);
 }
 
 /* stats(): {waiting =, held =} */
 static int lock_stats(lua_State *L) {
-  xiol_lock *lock = check_lock(L, "lock:stats");
+  xiol_lock *lock = push_lock(L, "lock:stats");
   xiol_sync_stats(L, &lock->core.waiters);
   xiol_sync_set(L, "held", lock->core.owner != NULL);
   return 1;
@@ -178,37 +226,57 @@ static int lock_stats(lua_State *L) {
 static int lock_index(lua_State *L) {
   const char *field = xiol_sync_field(L);
   if (field != NULL) {
-    xiol_lock_push_field(L, &check_lock(L, "lock.__index")->core, field);
+    xiol_lock_push_field(L, &push_lock(L, "lock.__index")->core, field);
   }
   return 1;
 }
 
+static int lock_newindex(lua_State *L) {
+  push_lock(L, "lock.__newindex");
+  return xiol_fail(L, "lock: fields cannot be set");
+}
+
 static int lock_tostring(lua_State *L) {
-  xiol_lock *lock = check_lock(L, "lock.__tostring");
+  xiol_lock *lock = push_lock(L, "lock.__tostring");
   lua_pushstring(L, lock->core.left_by != 0    ? "lock (broken)"
                     : lock->core.owner != NULL ? "lock (locked)"
                                                : "lock (free)");
   return 1;
 }
 
-static int lock_gc(lua_State *L) {
-  xiol_lock *lock = xiol_test(L, 1, &xiol_kind_lock);
+static int object_gc(lua_State *L) {
+  xiol_lock *lock = xiol_test(L, 1, &kind_lock);
   if (lock != NULL) xio_lock_deinit(&lock->core);
   return 0;
 }
 
+static void complete_class(lua_State *L, xiol_state *state) {
+  for (int i = 0; i < QUICK_COUNT; i++) {
+    xiol_push_upvalues(L, state);
+    lua_pushcclosure(L, quick[i].func, XIOL_UPVALUES);
+    lua_setfield(L, -2, quick[i].name);
+  }
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, object_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_setfield(L, -2, object_class);
+}
+
 void xiol_open_lock(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {
-      {"acquire", lock_acquire}, {"try_acquire", lock_try_acquire},
-      {"release", lock_release}, {"with", lock_with},
-      {"stats", lock_stats},     {NULL, NULL}};
-  static const xiol_sync_class class = {.kind = &xiol_kind_lock,
+  static const luaL_Reg methods[] = {{"try_acquire", lock_try_acquire},
+                                     {"with", lock_with},
+                                     {"stats", lock_stats},
+                                     {NULL, NULL}};
+  static const xiol_sync_class class = {.kind = &kind_lock,
                                         .name = "lock",
                                         .construct = l_lock,
                                         .methods = methods,
                                         .index = lock_index,
+                                        .newindex = lock_newindex,
                                         .tostring = lock_tostring,
                                         .close = lock_close,
-                                        .gc = lock_gc};
+                                        .complete = complete_class};
   xiol_sync_open(L, state, &class);
 }

@@ -27,6 +27,7 @@ void xiol_sync_open(lua_State *L, xiol_state *state, const xiol_sync_class *clas
     lua_pushcclosure(L, more[i].func, XIOL_UPVALUES);
     lua_setfield(L, -2, more[i].name);
   }
+  if (class->complete != NULL) class->complete(L, state);
   xiol_push_upvalues(L, state);
   lua_rotate(L, module + 1, XIOL_UPVALUES); /* the metatable comes after them */
   lua_pushvalue(L, module);

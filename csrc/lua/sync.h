@@ -12,7 +12,7 @@
 #include "../core/lock.h"
 #include "binding.h"
 
-extern const xiol_kind xiol_kind_event, xiol_kind_future, xiol_kind_lock;
+extern const xiol_kind xiol_kind_event, xiol_kind_future;
 
 typedef struct xiol_event {
   const xiol_kind *kind;
@@ -28,6 +28,7 @@ typedef struct xiol_future {
 
 typedef struct xiol_lock {
   const xiol_kind *kind;
+  xiol_state *state;
   xio_lock core;
 } xiol_lock;
 
@@ -40,6 +41,7 @@ typedef struct xiol_sync_class {
   lua_CFunction construct;
   const luaL_Reg *methods;
   lua_CFunction index, newindex, tostring, close, gc;
+  void (*complete)(lua_State *L, xiol_state *state); /* puts more into the metatable */
 } xiol_sync_class;
 
 /* Makes the class, and sets its constructor in the module's table, which is at the top.
@@ -85,6 +87,9 @@ int xiol_future_deliver(lua_State *L, xiol_state *state, int index);
 
 /* -- lock.c: also for conditions ----------------------------------------------------- */
 
+/* The lock whose handle is at `index`, or raises; pushes its object, which keeps it. */
+xiol_lock *xiol_push_lock(lua_State *L, int index, const char *function);
+
 /* Begins to acquire. True: the task has the lock. False: yield, and call xiol_lock_finish
  * in the second half. Raises where the task owns it already, or where it is broken. */
 bool xiol_lock_begin(lua_State *L, xiol_task *task, xio_lock *lock, const char *function);
@@ -98,10 +103,11 @@ void xiol_lock_finish(lua_State *L, xiol_state *state, xio_lock *lock,
 int xiol_lock_try(lua_State *L, xio_lock *lock, const char *function);
 
 /* Releases the lock, which the running task owns, or raises. */
-int xiol_lock_release(lua_State *L, xio_lock *lock, const char *function);
+int xiol_lock_release(lua_State *L, xiol_state *state, xio_lock *lock,
+                      const char *function);
 
-/* The same for a __close: an error in flight, at 2, is not replaced. */
-int xiol_lock_close(lua_State *L, xio_lock *lock, const char *function);
+/* The same for a __close: an error in flight is not replaced. */
+int xiol_lock_close(lua_State *L, xio_lock *lock, bool in_flight, const char *function);
 
 /* Raises unless the running task owns the lock. */
 void xiol_lock_check_owned(lua_State *L, xiol_task *task, const xio_lock *lock,
