@@ -461,7 +461,6 @@ static inline xiol_task *xiol_enter_quickly(lua_State *L, const xiol_state *stat
 
 /* -- scope.c ------------------------------------------------------------------------- */
 
-extern const luaL_Reg xiol_scope_functions[];
 void xiol_open_scope(lua_State *L, xiol_state *state);
 
 /* Pushes a handle of a scope that belongs to nobody yet. */
@@ -478,7 +477,20 @@ bool xiol_only_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
 
 /* The running task, in whose present coroutine a scope or group may be opened; raises
  * where it may not, or where too many are nested. */
-xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *function);
+static inline xiol_task *xiol_enter_region(lua_State *L, xiol_state *state,
+                                           const char *function);
+xiol_task *xiol_enter_region_slowly(lua_State *L, xiol_state *state,
+                                    const char *function);
+
+static inline xiol_task *xiol_enter_region(lua_State *L, xiol_state *state,
+                                           const char *function) {
+  const xiol_runtime *runtime = state->runtime;
+  if (XIO_LIKELY(runtime != NULL && L == state->top)) {
+    xiol_task *task = xiol_task_of(runtime->loop->queue.running);
+    if (XIO_LIKELY(task->core.wait.scope->depth < XIOL_NEST_MAX)) return task;
+  }
+  return xiol_enter_region_slowly(L, state, function);
+}
 
 /* The nearest line of the program at or above `level`; `*place` NULL: not known. */
 void xiol_find_place(lua_State *L, xiol_state *state, int level, const char **place,

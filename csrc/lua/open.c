@@ -287,19 +287,31 @@ xiol_state *xiol_find_state(lua_State *L) {
 }
 
 /* What the module's table has. */
-static const luaL_Reg *const lists[] = {open_functions,         xiol_wait_functions,
-                                        xiol_cancel_functions,  xiol_error_functions,
-                                        xiol_task_functions,    xiol_scope_functions,
-                                        xiol_group_functions,   xiol_run_functions,
-                                        xiol_protect_functions, xiol_census_functions,
-                                        xiol_testing_functions, xiol_standin_functions,
-                                        xiol_region_functions,  xiol_fd_functions,
-                                        xiol_stream_functions,  xiol_socket_functions,
-                                        xiol_signal_functions,  xiol_process_functions,
-                                        xiol_dns_functions,     xiol_udp_functions,
-                                        xiol_channel_functions, xiol_select_functions,
-                                        xiol_copy_functions,    xiol_thread_functions,
-                                        xiol_mailbox_functions, NULL};
+static const luaL_Reg *const lists[] = {open_functions,
+                                        xiol_wait_functions,
+                                        xiol_cancel_functions,
+                                        xiol_error_functions,
+                                        xiol_task_functions,
+                                        xiol_group_functions,
+                                        xiol_run_functions,
+                                        xiol_protect_functions,
+                                        xiol_census_functions,
+                                        xiol_testing_functions,
+                                        xiol_standin_functions,
+                                        xiol_region_functions,
+                                        xiol_fd_functions,
+                                        xiol_stream_functions,
+                                        xiol_socket_functions,
+                                        xiol_signal_functions,
+                                        xiol_process_functions,
+                                        xiol_dns_functions,
+                                        xiol_udp_functions,
+                                        xiol_channel_functions,
+                                        xiol_select_functions,
+                                        xiol_copy_functions,
+                                        xiol_thread_functions,
+                                        xiol_mailbox_functions,
+                                        NULL};
 /* Pushes the module's table, which is made where there is none yet. */
 static bool push_core(lua_State *L) {
   luaL_checkversion(L);

@@ -1,9 +1,9 @@
 /* scope: functions that run a body inside a scope, and the handles of scopes.
  *
- * Every such function has one shape. Its frame holds [1] the message handler, [2] the
- * scope's handle (or false), [3] the value of a time limit for messages; above them the
- * body and its arguments. The body runs under lua_pcallk; at its end, normal or not, the
- * scope is left and the outcome decided (C2, C7 of the contract).
+ * Every such function has one shape. Its frame holds [1] the message handler, and where
+ * there is one [2] the scope's handle, or the table that its time limit was given in;
+ * above them the body and its arguments. The body runs under lua_pcallk; at its end,
+ * normal or not, the scope is left and the outcome decided (C2, C7 of the contract).
  *
  * An xiol_scope belongs to whoever refers to it: being entered counts as one, a handle as
  * another. The last one puts it back on the state's free list. Loop's thread. */
@@ -21,7 +21,10 @@ enum {
   RETURN_RESULTS /* results …: shield, cleanup */
 };
 
-enum { FRAME_HANDLER = 1, FRAME_HANDLE = 2, FRAME_LIMIT = 3, FRAME_BODY = 4 };
+enum { FRAME_HANDLER = 1, FRAME_HANDLE = 2, FRAME_LIMIT = 2 };
+
+/* The functions that enter a scope have the message handler as one more upvalue. */
+enum { UPVALUE_HANDLER = XIOL_UPVALUES + 1 };
 
 /* -- memory -------------------------------------------------------------------------- */
 
@@ -106,28 +109,29 @@ bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope) {
 
 /* -- running a body ------------------------------------------------------------------ */
 
-/* Raises the TimeoutError of the function `verb`; its limit is in the frame. */
-static int raise_timeout(lua_State *L, xiol_state *state, const char *verb) {
+/* Raises the TimeoutError of the function `verb`. `named`: the table of its limit is in
+ * the frame, and may have a name. */
+static int raise_timeout(lua_State *L, xiol_state *state, const char *verb,
+                         xiol_limit limit, bool named) {
   xiol_need_stack(L, 10, NULL);
   lua_createtable(L, 0, 2);
   int error = lua_gettop(L);
-  int limit = FRAME_LIMIT;
   lua_pushliteral(L, "");
-  if (lua_istable(L, limit)) {
-    if (lua_getfield(L, limit, "name") == LUA_TSTRING) {
-      lua_pushvalue(L, -1);
-      lua_setfield(L, error, "name");
-      lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
-      lua_replace(L, error + 1);
-    }
-    lua_geti(L, limit, 1);
-    lua_replace(L, limit);
+  if (named && lua_getfield(L, FRAME_LIMIT, "name") == LUA_TSTRING) {
+    lua_pushvalue(L, -1);
+    lua_setfield(L, error, "name");
+    lua_pushfstring(L, " '%s'", lua_tostring(L, -1));
+    lua_replace(L, error + 1);
   }
-  const char *name = lua_tostring(L, error + 1);
-  const char *seconds = luaL_tolstring(L, limit, NULL);
+  lua_settop(L, error + 1);
+  if (limit.is_integer) {
+    lua_pushinteger(L, (lua_Integer)limit.seconds);
+  } else {
+    lua_pushnumber(L, limit.seconds);
+  }
   const char *form = strstr(verb, "_at") != NULL ? "xio.%s%s: the deadline %s has passed"
                                                  : "xio.%s%s: timed out after %s s";
-  lua_pushfstring(L, form, verb, name, seconds);
+  lua_pushfstring(L, form, verb, lua_tostring(L, error + 1), lua_tostring(L, error + 2));
   lua_setfield(L, error, "message");
   lua_settop(L, error);
   xiol_push_ref(L, state, XIOL_REF_TIMEOUT_ERROR);
@@ -147,34 +151,42 @@ static int finish(lua_State *L, int status, lua_KContext context) {
   xiol_state *state = scope->state;
   xiol_task *task = xiol_resumed(L, state);
   scope->generator = NULL; /* it was not cut off: here is its end */
-  if (XIO_UNLIKELY(xiol_unnest(task, &scope->core))) {
+  if (XIO_UNLIKELY(task->core.wait.scope != &scope->core) &&
+      xiol_unnest(task, &scope->core)) {
     return lua_yieldk(L, 0, failed ? context | CONTEXT_FAILED : context, finish);
   }
   bool caught = failed && xiol_catches(L, state, &scope->core);
   bool timed_out = caught && scope->core.source == XIO_SOURCE_DEADLINE;
   const char *verb = scope->verb;
+  const int base = scope->base;
+  xiol_limit limit = scope->limit;
   scope->core.caught = caught;
   int left = xio_scope_leave(&scope->core);
   XIO_ASSERT(left == XIO_OK);
-  xiol_cancel_ended(L, state, &scope->core, scope->refs > 1 ? FRAME_HANDLE : 0);
+  if (XIO_UNLIKELY(scope->core.record != 0)) {
+    xiol_cancel_ended(L, state, &scope->core, scope->refs > 1 ? FRAME_HANDLE : 0);
+  }
   xiol_scope_unref(scope);
   xiol_check_misnested(L, task, verb);
   if (failed && !caught) return xiol_rethrow(L, state);
   if (caught) {
-    if (timed_out && how == RETURN_RAISE) return raise_timeout(L, state, verb);
+    if (timed_out && how == RETURN_RAISE) {
+      return raise_timeout(L, state, verb, limit, base == FRAME_LIMIT);
+    }
     if (how != RETURN_FLAG) return 0;
     lua_pushboolean(L, 0);
     lua_insert(L, -2);
     return 2;
   }
-  int count = lua_gettop(L) - (FRAME_BODY - 1);
+  int count = lua_gettop(L) - base;
   if (how != RETURN_FLAG) return count;
   lua_pushboolean(L, 1);
-  lua_replace(L, FRAME_BODY - 1);
+  lua_replace(L, base);
   return count + 1;
 }
 
-xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *function) {
+xiol_task *xiol_enter_region_slowly(lua_State *L, xiol_state *state,
+                                    const char *function) {
   xiol_task *task = xiol_running(L, state, function);
   if (XIO_UNLIKELY(L != state->top && state->closing != 0)) {
     xiol_fail(L,
@@ -195,10 +207,10 @@ xiol_task *xiol_enter_region(lua_State *L, xiol_state *state, const char *functi
   return task;
 }
 
-/* Enters `scope` and runs the body that the frame is set up for. On error the scope's
+/* Enters `scope` and runs the body, which is above `base` in the frame. On error the scope's
  * reference that is being made here is given up. */
 static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope *scope,
-                    int how) {
+                    int how, int base) {
   int64_t now = xio_clock_now(task->core.wait.queue->clock);
   if (scope->timeout_ns < XIO_NEVER - now &&
       now + scope->timeout_ns < scope->region.deadline_at) {
@@ -211,30 +223,30 @@ static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope
     xiol_raise_memory(L);
   }
   scope->refs++;
+  scope->base = (uint8_t)base;
   scope->generator = NULL;
   if (XIO_UNLIKELY(L != task->coroutine.thread)) {
     scope->generator = L;
     xiol_find_place(L, state, 1, &scope->place, &scope->place_line);
   }
   lua_KContext context = (lua_KContext)scope | how;
-  int arguments = lua_gettop(L) - FRAME_BODY;
+  int arguments = lua_gettop(L) - base - 1;
   status = lua_pcallk(L, arguments, LUA_MULTRET, FRAME_HANDLER, context, finish);
   return finish(L, status, context);
 }
 
-/* Puts the handler and an empty handle below what is on the stack. */
-static void push_frame(lua_State *L, xiol_state *state) {
-  xiol_push_ref(L, state, XIOL_REF_HANDLER);
-  lua_pushboolean(L, 0);
-  lua_rotate(L, 1, 2);
+/* The number at `index`, as it was written. */
+static xiol_limit limit_at(lua_State *L, int index) {
+  if (lua_isinteger(L, index)) {
+    return (xiol_limit){(lua_Number)lua_tointeger(L, index), true};
+  }
+  return (xiol_limit){lua_tonumber(L, index), false};
 }
 
-/* Reads the limit at 1: seconds or {seconds, shield =, name =}. */
-static int64_t read_limit(lua_State *L, const char *function, bool *shield) {
-  *shield = false;
-  if (XIO_LIKELY(!lua_istable(L, 1))) return xiol_check_seconds(L, 1, true, function);
+/* Reads the limit {seconds, shield =, name =} at 1. */
+static int64_t read_table(lua_State *L, const char *function, xiol_limit *limit,
+                          bool *shield) {
   static const char *const allowed[] = {"shield", "name", NULL};
-  lua_settop(L, lua_gettop(L));
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
     lua_pop(L, 1);
@@ -248,7 +260,8 @@ static int64_t read_limit(lua_State *L, const char *function, bool *shield) {
   xiol_check_option_string(L, 1, "name", function);
   int64_t ns = XIO_NEVER;
   int given = lua_geti(L, 1, 1);
-  bool valid = given == LUA_TNUMBER && xiol_to_ns(lua_tonumber(L, -1), &ns);
+  *limit = limit_at(L, -1);
+  bool valid = given == LUA_TNUMBER && xiol_to_ns(limit->seconds, &ns);
   if (!valid && given != LUA_TNIL) {
     const char *got = given == LUA_TNUMBER ? "NaN" : lua_typename(L, given);
     xiol_fail(L, "bad argument #1 to '%s' ({number of seconds} expected, got %s in it)",
@@ -258,22 +271,47 @@ static int64_t read_limit(lua_State *L, const char *function, bool *shield) {
   return ns;
 }
 
+/* Reads the limit at 1, which is of `type`: seconds, such a table, or none. */
+static int64_t read_limit(lua_State *L, int type, const char *function, xiol_limit *limit,
+                          bool *shield) {
+  int64_t ns = 0;
+  *shield = false;
+  if (type == LUA_TTABLE) return read_table(L, function, limit, shield);
+  *limit = limit_at(L, 1);
+  if (XIO_LIKELY(type == LUA_TNUMBER && xiol_to_ns(limit->seconds, &ns))) return ns;
+  return xiol_check_seconds(L, 1, true, function); /* raises, but for nil */
+}
+
+static void insert_handler(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(UPVALUE_HANDLER));
+  lua_insert(L, FRAME_HANDLER);
+}
+
 /* move_on_after, move_on_at, fail_after, fail_at: limit, body, arguments. */
 static int limited(lua_State *L, const char *function, bool absolute, int how) {
   xiol_state *state = xiol_state_of(L);
-  bool shield = false;
-  int64_t ns = read_limit(L, function, &shield);
+  const int type = lua_type(L, 1);
+  bool shield;
+  xiol_limit limit;
+  int64_t ns = read_limit(L, type, function, &limit, &shield);
   xiol_check_callable(L, 2, function);
   xiol_task *task = xiol_enter_region(L, state, function);
-  push_frame(L, state);
+  int base = FRAME_HANDLER;
+  if (XIO_UNLIKELY(type == LUA_TTABLE)) {
+    base = FRAME_LIMIT;
+    insert_handler(L);
+  } else {
+    lua_copy(L, lua_upvalueindex(UPVALUE_HANDLER), FRAME_HANDLER);
+  }
   xiol_scope *scope = new_scope(L, state, function + 4 /* "xio." */);
   scope->core.shield = shield;
+  scope->limit = limit;
   if (absolute) {
     scope->region.deadline_at = ns;
   } else {
     scope->timeout_ns = ns;
   }
-  return run_body(L, state, task, scope, how);
+  return run_body(L, state, task, scope, how, base);
 }
 
 static int l_move_on_after(lua_State *L) {
@@ -297,9 +335,7 @@ static int shielded(lua_State *L, const char *function, bool with_grace) {
   xiol_state *state = xiol_state_of(L);
   xiol_check_callable(L, 1, function);
   xiol_task *task = xiol_enter_region(L, state, function);
-  lua_pushnil(L); /* no limit */
-  lua_insert(L, 1);
-  push_frame(L, state);
+  insert_handler(L);
   xiol_scope *scope = new_scope(L, state, function + 4);
   if (with_grace) {
     int64_t grace = task->runtime->grace_ns;
@@ -307,7 +343,7 @@ static int shielded(lua_State *L, const char *function, bool with_grace) {
   } else {
     scope->core.shield = true;
   }
-  return run_body(L, state, task, scope, RETURN_RESULTS);
+  return run_body(L, state, task, scope, RETURN_RESULTS, FRAME_HANDLER);
 }
 
 static int l_shield(lua_State *L) {
@@ -366,16 +402,12 @@ static int l_scope(lua_State *L) {
   xiol_task *task = xiol_enter_region(L, state, function);
   xiol_scope *scope = push_handle(L, state, "scope");
   if (options) apply_options(L, state, scope, 1, function);
-  lua_insert(L, 1); /* the handle */
-  xiol_push_ref(L, state, XIOL_REF_HANDLER);
-  lua_insert(L, 1);
-  if (!options) {
-    lua_pushnil(L);
-    lua_insert(L, FRAME_LIMIT);
-  }
+  if (options) lua_replace(L, 1);
+  if (!options) lua_insert(L, 1);
+  insert_handler(L);
   lua_pushvalue(L, FRAME_HANDLE);
-  lua_insert(L, FRAME_BODY + 1);
-  return run_body(L, state, task, scope, RETURN_FLAG);
+  lua_insert(L, FRAME_HANDLE + 2); /* the body's first argument */
+  return run_body(L, state, task, scope, RETURN_FLAG, FRAME_HANDLE);
 }
 
 /* new_scope([options]) */
@@ -399,12 +431,8 @@ static int scope_run(lua_State *L) {
     return xiol_fail(L, "%s: the scope has been entered already; a scope is entered once",
                      function);
   }
-  lua_pushvalue(L, 1);
-  lua_pushnil(L);
-  lua_rotate(L, 2, 2);
-  xiol_push_ref(L, state, XIOL_REF_HANDLER);
-  lua_replace(L, 1);
-  return run_body(L, state, task, handle->owned, RETURN_FLAG);
+  insert_handler(L);
+  return run_body(L, state, task, handle->owned, RETURN_FLAG, FRAME_HANDLE);
 }
 
 static int scope_cancel(lua_State *L) {
@@ -506,22 +534,33 @@ static int scope_gc(lua_State *L) {
   return 0;
 }
 
-const luaL_Reg xiol_scope_functions[] = {{"scope", l_scope},
-                                         {"new_scope", l_new_scope},
-                                         {"move_on_after", l_move_on_after},
-                                         {"move_on_at", l_move_on_at},
-                                         {"fail_after", l_fail_after},
-                                         {"fail_at", l_fail_at},
-                                         {"shield", l_shield},
-                                         {"cleanup", l_cleanup},
-                                         {NULL, NULL}};
+/* Sets functions that enter a scope in the table at the top. */
+static void set_entering(lua_State *L, xiol_state *state, const luaL_Reg *functions) {
+  xiol_push_upvalues(L, state);
+  xiol_push_ref(L, state, XIOL_REF_HANDLER);
+  luaL_setfuncs(L, functions, UPVALUE_HANDLER);
+}
 
 void xiol_open_scope(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {
-      {"run", scope_run}, {"cancel", scope_cancel}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"scope", l_scope},
+                                       {"new_scope", l_new_scope},
+                                       {"move_on_after", l_move_on_after},
+                                       {"move_on_at", l_move_on_at},
+                                       {"fail_after", l_fail_after},
+                                       {"fail_at", l_fail_at},
+                                       {"shield", l_shield},
+                                       {"cleanup", l_cleanup},
+                                       {NULL, NULL}};
+  static const luaL_Reg run[] = {{"run", scope_run}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"cancel", scope_cancel}, {NULL, NULL}};
   static const luaL_Reg more[] = {{"__newindex", scope_newindex}, {NULL, NULL}};
+  set_entering(L, state, functions);
   xiol_make_class(L, state, &xiol_kind_scope, methods, scope_index, scope_tostring,
                   scope_gc);
   xiol_set_functions(L, state, more);
+  lua_getfield(L, -1, "__index");
+  lua_getupvalue(L, -1, XIOL_METHODS);
+  set_entering(L, state, run);
+  lua_pop(L, 2);
   xiol_keep(L, state, XIOL_REF_SCOPE);
 }

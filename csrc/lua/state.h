@@ -284,6 +284,12 @@ struct xiol_task {
   int slot;       /* anchor of the handle; 0: there is none */
 };
 
+/* A time limit as it was given, for messages. */
+typedef struct xiol_limit {
+  lua_Number seconds;
+  bool is_integer;
+} xiol_limit;
+
 /* A scope entered by a function, or made by xio.new_scope. */
 struct xiol_scope {
   union { /* the same */
@@ -293,7 +299,9 @@ struct xiol_scope {
   xiol_state *state;
   xiol_scope *next_free;
   uint8_t refs;         /* by its handle; by being entered */
+  uint8_t base;         /* of scope.c: what is below the body in its frame */
   const char *verb;     /* which function made it: "move_on_after" … */
+  xiol_limit limit;     /* of a verb that has one */
   int64_t timeout_ns;   /* counts from the entry; XIO_NEVER none */
   lua_State *generator; /* in which it was opened; NULL: in the task's own coroutine */
   const char *place;    /* where, if in a generator */
