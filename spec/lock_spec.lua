@@ -84,6 +84,30 @@ describe("a lock", function()
       lock:release()
       assert.is_false(lock.locked)
       assert.is_nil(lock.nothing)
+      misuse(function() lock.locked = true end, "lock", "cannot be set")
+    end)
+  end)
+
+  it("outlives being taken out of its handle", function()
+    run(function()
+      local lock, log = xio.lock(), {}
+      local condition = xio.condition(lock)
+      for i = 1, 2 do
+        xio.spawn(function()
+          lock:acquire()
+          log[#log + 1] = i
+          xio.checkpoint()
+          condition:release()
+        end)
+      end
+      xio.spawn(function()
+        rawset(lock, 1, nil)
+        collectgarbage()
+      end)
+      for _ = 1, 6 do xio.checkpoint() end
+      assert.same({ 1, 2 }, log)
+      misuse(function() lock:acquire() end, "lock:acquire", "xio.Lock expected")
+      assert.is_false(condition.locked)
     end)
   end)
 

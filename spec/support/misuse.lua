@@ -125,7 +125,7 @@ misuse.SECTIONS = {
     "xio.limiter(1):release_on_behalf_of('x')",
     "local l = xio.limiter(1); l:try_acquire_on_behalf_of('x'); l:try_acquire_on_behalf_of('x')",
     "xio.limiter(1).total = -1", "xio.limiter(1).total = 'x'", "xio.limiter(1).x = 1",
-    "xio.limiter(1).acquire(5)", "xio.limiter(1):with(5)", "xio.condition(5)",
+    "xio.limiter(1).acquire(5)", "xio.limiter(1):with(5)", "xio.condition(5)", "xio.lock().x = 1",
     "xio.condition():wait()", "xio.condition():notify()", "xio.condition():notify_all()",
     "xio.condition():release()", "local c = xio.condition(); c:acquire(); c:wait('x')",
     "local c = xio.condition(); c:acquire(); c:notify(-1)", "xio.condition():with(5)",
