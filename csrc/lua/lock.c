@@ -265,10 +265,10 @@ static void complete_class(lua_State *L, xiol_state *state) {
 }
 
 void xiol_open_lock(lua_State *L, xiol_state *state) {
-  static const luaL_Reg methods[] = {{"try_acquire", lock_try_acquire},
-                                     {"with", lock_with},
-                                     {"stats", lock_stats},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"acquire", lock_acquire}, {"try_acquire", lock_try_acquire},
+      {"release", lock_release}, {"with", lock_with},
+      {"stats", lock_stats},     {NULL, NULL}};
   static const xiol_sync_class class = {.kind = &kind_lock,
                                         .name = "lock",
                                         .construct = l_lock,
