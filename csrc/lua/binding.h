@@ -432,17 +432,6 @@ static inline xiol_task *xiol_task_of(xio_task *core) {
   return XIO_CONTAINER_OF(core, xiol_task, core);
 }
 
-/* As xiol_enter, with the usual case in line. */
-static inline xiol_task *xiol_enter_quick(lua_State *L, xiol_state *state,
-                                          const char *function) {
-  const xiol_runtime *runtime = state->runtime;
-  if (XIO_LIKELY(runtime != NULL && L == state->top && state->waitable)) {
-    xiol_task *task = xiol_task_of(runtime->loop->queue.running);
-    if (XIO_LIKELY(task->atomic == 0 && lua_isyieldable(L))) return task;
-  }
-  return xiol_enter(L, state, function);
-}
-
 static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state) {
   if (XIO_UNLIKELY(L != state->top)) {
     luaL_error(L, "the coroutine of a task was resumed by somebody else than xio");
@@ -457,6 +446,13 @@ static inline xiol_task *xiol_enter_quickly(lua_State *L, const xiol_state *stat
   xiol_task *task = xiol_task_of(runtime->loop->queue.running);
   bool may = task->atomic == 0 && lua_isyieldable(L);
   return XIO_LIKELY(may) ? task : NULL;
+}
+
+/* As xiol_enter, with the usual case in line. */
+static inline xiol_task *xiol_enter_quick(lua_State *L, xiol_state *state,
+                                          const char *function) {
+  xiol_task *task = xiol_enter_quickly(L, state);
+  return XIO_LIKELY(task != NULL) ? task : xiol_enter(L, state, function);
 }
 
 /* -- scope.c ------------------------------------------------------------------------- */
@@ -477,11 +473,8 @@ bool xiol_only_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
 
 /* The running task, in whose present coroutine a scope or group may be opened; raises
  * where it may not, or where too many are nested. */
-static inline xiol_task *xiol_enter_region(lua_State *L, xiol_state *state,
-                                           const char *function);
 xiol_task *xiol_enter_region_slowly(lua_State *L, xiol_state *state,
                                     const char *function);
-
 static inline xiol_task *xiol_enter_region(lua_State *L, xiol_state *state,
                                            const char *function) {
   const xiol_runtime *runtime = state->runtime;

@@ -207,8 +207,8 @@ xiol_task *xiol_enter_region_slowly(lua_State *L, xiol_state *state,
   return task;
 }
 
-/* Enters `scope` and runs the body, which is above `base` in the frame. On error the scope's
- * reference that is being made here is given up. */
+/* Enters `scope` and runs the body, which is above `base` in the frame. On error the
+ * scope's reference that is being made here is given up. */
 static int run_body(lua_State *L, xiol_state *state, xiol_task *task, xiol_scope *scope,
                     int how, int base) {
   int64_t now = xio_clock_now(task->core.wait.queue->clock);
