@@ -1,6 +1,6 @@
 /* condition: xio.condition([lock]), waiting for a change of what a lock protects. See
- * core/condition.h. User values are the lock, whose methods the condition has too, and its
- * object. Loop's thread. */
+ * core/condition.h. User values are the lock, whose methods the condition has too, and
+ * its object. Loop's thread. */
 #include "../core/condition.h"
 
 #include <string.h>
