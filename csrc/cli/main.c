@@ -22,7 +22,7 @@
 #include "cli/setup.h"
 #include "cli/trace.h"
 
-enum { LARGE_BYTES = 1 << 20 };
+enum { LARGE_BYTES = 1 << 20, SPARE_BYTES = 16 << 20 };
 
 static int set_up(lua_State *L) {
   xio_setup(L, lua_touserdata(L, 1));
@@ -57,7 +57,8 @@ static bool call(lua_State *L, lua_CFunction function, xio_program *program,
 /* Has the state take its memory from slabs, which are smaller and faster than what the
  * C library has for all threads; NULL where there are none. A sanitizer sees more
  * without. What is large, such as a table that grows, is moved by the system, and does
- * not leave holes behind. */
+ * not leave holes behind; what is less large and is freed in great number, such as
+ * strings of 64 KB, is not given back to the system each time. */
 static xio_slabs *use_slabs(lua_State *L) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   (void)L;
@@ -66,6 +67,7 @@ static xio_slabs *use_slabs(lua_State *L) {
 #if defined(__GLIBC__)
   /* there is one thread yet */
   (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* NOLINT(concurrency-mt-unsafe) */
+  (void)mallopt(M_TRIM_THRESHOLD, SPARE_BYTES); /* NOLINT(concurrency-mt-unsafe) */
 #endif
   xio_slabs *slabs = NULL;
   xio_allocator inner;

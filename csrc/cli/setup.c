@@ -127,5 +127,5 @@ void xio_setup(lua_State *L, xio_program *program) {
   }
   xio_quit_open(L, program->options);
   lua_gc(L, LUA_GCRESTART);
-  lua_gc(L, LUA_GCGEN, 0, 0); /* as in the stock interpreter */
+  xiol_collect_by_age(L);
 }

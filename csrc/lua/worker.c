@@ -132,8 +132,13 @@ static int make_state(lua_State *L) {
   lua_pushliteral(L, "xio");
   lua_call(L, 1, 0);
   if (setup->extend != NULL) setup->extend(L);
-  lua_gc(L, LUA_GCGEN, 0, 0); /* as in the stock interpreter */
+  xiol_collect_by_age(L);
   return 0;
+}
+
+void xiol_collect_by_age(lua_State *L) {
+  enum { MINOR = 0 /* as it is */, MAJOR = 200 /* per cent of growth */ };
+  lua_gc(L, LUA_GCGEN, MINOR, MAJOR);
 }
 
 static int open_state(xio_thread *thread, xio_job *core, void **data) {

@@ -82,6 +82,12 @@ bool xiol_runs_ours(lua_State *L, const xiol_state *state);
 xiol_job *xiol_job_new(xiol_setup *setup, const char *function, xio_on_cancel on_cancel);
 void xiol_job_unref(xiol_job *job);
 
+/* Sets the collector of a state that is xio's own: generational as in the stock
+ * interpreter, but a full collection comes when memory is three times what the last one
+ * left, not twice: a few strings of 64 KB would otherwise bring one, again and again,
+ * while little else lives. */
+void xiol_collect_by_age(lua_State *L);
+
 /* Makes the functions that run a job protected. */
 void xiol_open_worker(lua_State *L, xiol_state *state);
 
