@@ -188,7 +188,7 @@ if(NOT XIO_SANITIZE)
   xio_add_test(check.errors "check" 60
     COMMAND tools/with_module "${PROJECT_BINARY_DIR}" "${XIO_LUA_PROGRAM}" tools/errors --check)
   xio_add_test(check.pictures "check" 60 COMMAND "${XIO_LUA_PROGRAM}" tools/pictures $<TARGET_FILE:xio> --check)
-  xio_add_test(check.luacheck "check" 60 COMMAND "${XIO_LUACHECK_PROGRAM}" -q --no-color
+  xio_add_test(check.luacheck "check" 180 COMMAND "${XIO_LUACHECK_PROGRAM}" -q --no-color
     . .busted .luacheckrc bin/xio tools/check_calls tools/check_floors tools/check_guide tools/check_reference
     tools/check_peers tools/check_sources tools/errors tools/pictures tools/reference tools/run_examples tools/types
     bench/count)
