@@ -202,6 +202,22 @@ static void limit_ends_the_wait(void **state) {
   end();
 }
 
+static void limit_ends_the_first_wait_for_room(void **state) {
+  (void)state;
+  begin();
+  char block[4096] = {0};
+  while (write(ends[0], block, sizeof block) > 0) continue;
+  xio_handle_trying(&handle, XIO_FD_WRITE);
+  limit_at = xio_clock_now(&world.loop->clock) + MS;
+  assert_non_null(ctask_spawn(&world, writing, 0));
+  for (int i = 0; i < 1000 && world.note_count == 0; i++) {
+    uv_sleep(1);
+    turn();
+  }
+  ASSERT_NOTES(&world, ETIMEDOUT);
+  end();
+}
+
 static void closing_wakes_and_frees_the_number(void **state) {
   (void)state;
   begin();
@@ -302,6 +318,7 @@ int main(void) {
       cmocka_unit_test(one_reader_at_a_time),
       cmocka_unit_test(cancelled_wait_leaves_nothing),
       cmocka_unit_test(limit_ends_the_wait),
+      cmocka_unit_test(limit_ends_the_first_wait_for_room),
       cmocka_unit_test(closing_wakes_and_frees_the_number),
       cmocka_unit_test(many_events_come_in_a_few_goes),
       cmocka_unit_test(the_loops_end_closes_it),

@@ -95,10 +95,28 @@ static void passes_on_what_is_not_for_us(void **state) {
   signal(SIGURG, SIG_DFL);
 }
 
+static void leaves_a_handler_of_others_alone(void **state) {
+  (void)state;
+  struct sigaction theirs = {.sa_handler = count_foreign};
+  struct sigaction found;
+  fixture f;
+  pthread_t id;
+  start(&f, &id);
+  assert_int_equal(sigaction(SIGURG, &theirs, NULL), 0);
+  atomic_store(&f.stop, true);
+  while (!atomic_load(&f.left)) uv_sleep(1);
+  atomic_store(&f.left, false);
+  pthread_join(id, NULL);
+  assert_int_equal(sigaction(SIGURG, NULL, &found), 0);
+  assert_ptr_equal((void *)(uintptr_t)found.sa_handler, (void *)(uintptr_t)count_foreign);
+  signal(SIGURG, SIG_DFL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(calls_each_on_its_thread),
       cmocka_unit_test(passes_on_what_is_not_for_us),
+      cmocka_unit_test(leaves_a_handler_of_others_alone),
   };
   return cmocka_run_group_tests_name("interrupt", tests, NULL, NULL);
 }

@@ -158,6 +158,30 @@ static void nothing_is_lost_where_memory_is_out(void **state) {
   end(&f);
 }
 
+static void spans_are_filled_to_the_last_byte(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  static char *blocks[BLOCKS];
+  for (int i = 0; i < BLOCKS; i++) {
+    blocks[i] = resize(&f, NULL, 0, 64);
+    if (i > 0) assert_ptr_equal(blocks[i], blocks[i - 1] + 64);
+  }
+  for (int i = 0; i < BLOCKS; i++) resize(&f, blocks[i], 64, 0);
+  end(&f);
+}
+
+static void block_stays_where_it_fits_as_well(void **state) {
+  (void)state;
+  fixture f;
+  begin(&f);
+  unsigned char *at = resize(&f, NULL, 0, 41);
+  assert_ptr_equal(resize(&f, at, 41, 48), at); /* all of it */
+  assert_ptr_equal(resize(&f, at, 48, 42), at);
+  assert_null(resize(&f, at, 42, 0));
+  end(&f);
+}
+
 static void nothing_is_nothing(void **state) {
   (void)state;
   fixture f;
@@ -237,6 +261,8 @@ int main(void) {
       cmocka_unit_test(sizes_that_are_multiples_of_sixteen_are_aligned_so),
       cmocka_unit_test(blocks_from_before_are_given_back_to_where_they_came_from),
       cmocka_unit_test(nothing_is_lost_where_memory_is_out),
+      cmocka_unit_test(spans_are_filled_to_the_last_byte),
+      cmocka_unit_test(block_stays_where_it_fits_as_well),
       cmocka_unit_test(nothing_is_nothing),
       cmocka_unit_test(invariants_see_a_block_given_back_twice),
       cmocka_unit_test(less_is_reserved_where_the_system_refuses),

@@ -451,6 +451,22 @@ static void signs_of_life_are_asked_for(void **state) {
   assert_int_equal(close(number), 0);
 }
 
+static void shared_stream_reads_a_file_that_no_stdio_has(void **state) {
+  (void)state;
+  char bytes[8];
+  xio_stream *shared = NULL;
+  FILE *made = tmpfile();
+  assert_non_null(made);
+  xio_allocator heap = xio_alloc_default();
+  assert_int_equal(write(fileno(made), "text", 4), 4);
+  assert_int_equal(lseek(fileno(made), 0, SEEK_SET), 0);
+  assert_int_equal(xio_stream_share(&shared, &heap, fileno(made), NULL), XIO_OK);
+  assert_int_equal(xio_stream_read(shared, bytes, sizeof bytes), 4);
+  assert_memory_equal(bytes, "text", 4);
+  xio_stream_release(shared);
+  assert_int_equal(fclose(made), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_go_both_ways),
@@ -465,6 +481,7 @@ int main(void) {
       cmocka_unit_test(no_memory_means_nothing_was_made),
       cmocka_unit_test(shared_stream_knows_each_loop_that_waits),
       cmocka_unit_test(shared_stream_ends_as_its_descriptor_does),
+      cmocka_unit_test(shared_stream_reads_a_file_that_no_stdio_has),
       cmocka_unit_test(shared_stream_writes_what_stdio_has_kept_first),
       cmocka_unit_test(signs_of_life_are_asked_for),
   };
