@@ -43,12 +43,9 @@ typedef enum xio_outcome {
 /* As many ids as are given in years. */
 #define XIO_TASK_ID_MAX ((UINT64_C(1) << 48) - 1)
 
+/* What a switch touches comes first. */
 struct xio_task {
   xio_wait wait;
-  xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed, and
-                    `parent` is its group's also after its end */
-  xio_list joiners;     /* waiters for its end */
-  xio_wait *starter;    /* of the task that waits in start() for it; NULL otherwise */
   uint64_t id : 48;     /* unique within its loop, in order of spawning */
   uint64_t state : 2;   /* xio_task_state */
   uint64_t outcome : 3; /* xio_outcome */
@@ -57,6 +54,10 @@ struct xio_task {
   uint64_t swallowed : 4; /* cancellations delivered in a row while it went on */
   uint64_t locked : 1;    /* it owns a lock, or has */
   uint64_t kind : 3;      /* the number of its ops in its queue */
+  xio_scope own; /* its own scope; `sibling` links it to its group, or to the failed, and
+                    `parent` is its group's also after its end */
+  xio_list joiners;  /* waiters for its end */
+  xio_wait *starter; /* of the task that waits in start() for it; NULL otherwise */
 };
 
 /* What runs `task`. */
