@@ -396,22 +396,6 @@ static int l_lossy_channel(lua_State *L) {
 const luaL_Reg xiol_channel_functions[] = {
     {"channel", l_channel}, {"lossy_channel", l_lossy_channel}, {NULL, NULL}};
 
-/* Makes and keeps a metatable whose methods are found without a call. */
-static void make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
-                       xiol_ref ref, const luaL_Reg *methods,
-                       const luaL_Reg *metamethods) {
-  lua_createtable(L, 0, 8);
-  lua_createtable(L, 0, 8);
-  xiol_set_functions(L, state, methods);
-  lua_setfield(L, -2, "__index");
-  xiol_set_functions(L, state, metamethods);
-  lua_pushstring(L, kind->name);
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
-  xiol_keep(L, state, ref);
-}
-
 void xiol_open_channel(lua_State *L, xiol_state *state) {
   static const luaL_Reg sender[] = {{"send", sender_send}, {"try_send", sender_try_send},
                                     {"close", end_close},  {"fail", end_fail},
@@ -431,6 +415,8 @@ void xiol_open_channel(lua_State *L, xiol_state *state) {
                                            {"__tostring", end_tostring},
                                            {"__call", receiver_recv},
                                            {NULL, NULL}};
-  make_class(L, state, &xiol_kind_sender, XIOL_REF_SENDER, sender, meta);
-  make_class(L, state, &xiol_kind_receiver, XIOL_REF_RECEIVER, receiver, receiver_meta);
+  xiol_make_plain_class(L, state, &xiol_kind_sender, meta, sender, NULL);
+  xiol_keep(L, state, XIOL_REF_SENDER);
+  xiol_make_plain_class(L, state, &xiol_kind_receiver, receiver_meta, receiver, NULL);
+  xiol_keep(L, state, XIOL_REF_RECEIVER);
 }
