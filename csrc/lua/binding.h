@@ -16,6 +16,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "enter.h"
 #include "state.h"
 
 /* The upvalues that every function here has: the state's address, and the table of
@@ -84,15 +85,14 @@ void xiol_push_functions(lua_State *L, xiol_state *state, const luaL_Reg *functi
 void xiol_push_metatable(lua_State *L, xiol_state *state, const xiol_kind *kind,
                          const luaL_Reg *meta);
 
-/* The same with methods, an __index that finds the methods in
- * upvalue XIOL_METHODS (NULL: the methods themselves: faster), __tostring and
- * (NULL: none) __gc. */
+/* The same with methods, an __index that finds the methods in upvalue XIOL_METHODS (NULL:
+ * the methods themselves: faster), __tostring and (NULL: none) __gc. */
 void xiol_make_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                      const luaL_Reg *methods, lua_CFunction index, lua_CFunction tostring,
                      lua_CFunction gc);
 
-/* The same of userdata that has only methods: its __index is the
- * plain table of `methods` and (NULL: none) `more`, which is quicker than a function. */
+/* The same of userdata that has only methods: its __index is the plain table of `methods`
+ * and (NULL: none) `more`, which is quicker than a function. */
 void xiol_make_plain_class(lua_State *L, xiol_state *state, const xiol_kind *kind,
                            const luaL_Reg *meta, const luaL_Reg *methods,
                            const luaL_Reg *more);
@@ -168,23 +168,6 @@ void xiol_check_option_string(lua_State *L, int index, const char *field,
 uint8_t xiol_option_errors(lua_State *L, int index, const char *function);
 
 /* -- wait.c: beginning and finishing what waits -------------------------------------- */
-
-/* The running task, or raises "function: not inside xio.run". */
-xiol_task *xiol_running(lua_State *L, xiol_state *state, const char *function);
-
-/* The task that was resumed, in whose second half `L` is now; raises where somebody else
- * than the scheduler resumed the coroutine. */
-static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state);
-
-/* The running task, which may wait here; raises, naming `function` and what is in the
- * way, where it cannot. Nothing was started. */
-xiol_task *xiol_enter(lua_State *L, xiol_state *state, const char *function);
-
-/* The same for the caller of the function that runs, where `level` is 2. */
-xiol_task *xiol_enter_from(lua_State *L, xiol_state *state, const char *function,
-                           int level);
-
-bool xiol_may_wait(lua_State *L, const xiol_state *state); /* xiol_enter would succeed */
 
 /* Yields a task whose wait has begun; `finish` is called when it is resumed. */
 static inline int xiol_yield(lua_State *L, lua_KContext context, lua_KFunction finish) {
@@ -428,33 +411,6 @@ int xiol_deliver_results(lua_State *L, xiol_state *state, int index);
 extern const luaL_Reg xiol_task_functions[];
 void xiol_open_task(lua_State *L, xiol_state *state);
 
-static inline xiol_task *xiol_task_of(xio_task *core) {
-  return XIO_CONTAINER_OF(core, xiol_task, core);
-}
-
-static inline xiol_task *xiol_resumed(lua_State *L, xiol_state *state) {
-  if (XIO_UNLIKELY(L != state->top)) {
-    luaL_error(L, "the coroutine of a task was resumed by somebody else than xio");
-  }
-  return xiol_task_of(state->runtime->loop->queue.running);
-}
-
-/* A quick xiol_enter for what is called often: NULL where that has to be asked. */
-static inline xiol_task *xiol_enter_quickly(lua_State *L, const xiol_state *state) {
-  const xiol_runtime *runtime = state->runtime;
-  if (XIO_UNLIKELY(runtime == NULL || L != state->top || !state->waitable)) return NULL;
-  xiol_task *task = xiol_task_of(runtime->loop->queue.running);
-  bool may = task->atomic == 0 && lua_isyieldable(L);
-  return XIO_LIKELY(may) ? task : NULL;
-}
-
-/* As xiol_enter, with the usual case in line. */
-static inline xiol_task *xiol_enter_quick(lua_State *L, xiol_state *state,
-                                          const char *function) {
-  xiol_task *task = xiol_enter_quickly(L, state);
-  return XIO_LIKELY(task != NULL) ? task : xiol_enter(L, state, function);
-}
-
 /* -- scope.c ------------------------------------------------------------------------- */
 
 void xiol_open_scope(lua_State *L, xiol_state *state);
@@ -470,20 +426,6 @@ bool xiol_catches(lua_State *L, xiol_state *state, xio_scope *scope);
  * is effectively cancelled. A group of errors loses the cancellations in it, where
  * `scope` catches those. */
 bool xiol_only_cancelled(lua_State *L, xiol_state *state, xio_scope *scope);
-
-/* The running task, in whose present coroutine a scope or group may be opened; raises
- * where it may not, or where too many are nested. */
-xiol_task *xiol_enter_region_slowly(lua_State *L, xiol_state *state,
-                                    const char *function);
-static inline xiol_task *xiol_enter_region(lua_State *L, xiol_state *state,
-                                           const char *function) {
-  const xiol_runtime *runtime = state->runtime;
-  if (XIO_LIKELY(runtime != NULL && L == state->top)) {
-    xiol_task *task = xiol_task_of(runtime->loop->queue.running);
-    if (XIO_LIKELY(task->core.wait.scope->depth < XIOL_NEST_MAX)) return task;
-  }
-  return xiol_enter_region_slowly(L, state, function);
-}
 
 /* The nearest line of the program at or above `level`; `*place` NULL: not known. */
 void xiol_find_place(lua_State *L, xiol_state *state, int level, const char **place,
