@@ -22,9 +22,10 @@ static int lock_acquire(lua_State *L);
 static int lock_release(lua_State *L);
 
 /* The methods that each handle has itself. */
-static const luaL_Reg quick[] = {{"acquire", lock_acquire}, {"release", lock_release}};
+static const luaL_Reg quick[] = {
+    {"acquire", lock_acquire}, {"release", lock_release}, {NULL, NULL}};
 
-enum { QUICK_COUNT = sizeof quick / sizeof *quick };
+enum { QUICK_COUNT = sizeof quick / sizeof *quick - 1 };
 
 /* lock(): a free one. */
 static int l_lock(lua_State *L) {
@@ -251,16 +252,9 @@ static int object_gc(lua_State *L) {
 }
 
 static void complete_class(lua_State *L, xiol_state *state) {
-  for (int i = 0; i < QUICK_COUNT; i++) {
-    xiol_push_upvalues(L, state);
-    lua_pushcclosure(L, quick[i].func, XIOL_UPVALUES);
-    lua_setfield(L, -2, quick[i].name);
-  }
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, object_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  static const luaL_Reg meta[] = {{"__gc", object_gc}, {NULL, NULL}};
+  xiol_set_functions(L, state, quick);
+  xiol_push_metatable(L, state, &kind_lock, meta);
   lua_setfield(L, -2, object_class);
 }
 
