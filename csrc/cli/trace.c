@@ -199,7 +199,7 @@ static void fill_message(char *text, const char *message) {
  * of its own objects the type is told. */
 static int find_text(lua_State *L) {
   telling *what = lua_touserdata(L, 1);
-  luaL_checkstack(L, 8, NULL);
+  xiol_need_stack(L, 8, NULL);
   if (what->failed != NULL) {
     xiol_push_task_error(L, what->failed);
   } else {
