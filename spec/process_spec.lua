@@ -9,12 +9,7 @@ local xio = require "xio"
 local it = support.it(it)
 local process = xio.process
 local eventually, lives, children = processes.eventually, processes.lives, processes.children
-local sh, captured = processes.sh, processes.captured
-
--- Runs `f` on the real clock.
-local function run(f, ...)
-  return xio.run({ signals = false }, f, ...)
-end
+local sh, captured, run = processes.sh, processes.captured, processes.run
 
 describe("process.spawn", function()
   it("PRC-12 a dialogue, with a half-closed input at its end", function()

@@ -4,6 +4,11 @@ local xio = require "xio"
 
 local processes = {}
 
+--- Runs `f` on the real clock, in which processes live.
+function processes.run(f, ...)
+  return xio.run({ signals = false }, f, ...)
+end
+
 --- Waits until `f()` is true, for three seconds at the most.
 function processes.eventually(f)
   for _ = 1, 300 do
